@@ -1,0 +1,44 @@
+# `make` lists the targets. Every target sets up what it needs, uv included; nothing but Python 3.11 and make is assumed.
+PYTHON ?= python3.11
+UV_VERSION := 0.13.8
+UV := .uv/bin/uv
+RUN := .venv/bin
+WORK ?= build/export-tflite
+
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-targets export-tflite test lint bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.ready ## Set up the environment in .venv, from the lock file
+
+$(UV):
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.ready: $(UV) pyproject.toml uv.lock
+	$(UV) sync --locked --python $(PYTHON)
+	@touch $@
+
+export-tflite: setup ## The main job: render hands, train, quantize, export, bundle, check parity; one table
+	$(RUN)/python tools/export_tflite.py --work $(WORK)
+
+test: setup ## Run all tests; ARGS="-k name" narrows them
+	$(RUN)/pytest $(ARGS)
+
+lint: setup ## Check formatting, lint and types
+	$(RUN)/ruff format --check .
+	$(RUN)/ruff check .
+	$(RUN)/mypy
+
+bench: setup ## Measure speeds, as ratios within one run
+	@for file in benchmarks/*.py; do echo "== $$file"; $(RUN)/python $$file || exit 1; done
+
+setup-targets: setup ## Say which optional parts are here, and what brings the others
+	$(RUN)/signport doctor
+
+clean: ## Remove what the other targets made, but not the environment
+	rm -rf build .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,48 @@
+"""`signport`: collects the verbs and turns user errors into one line and an exit status."""
+
+import os
+import sys
+
+import typer
+
+from signport.cli import bundle, cache, capture, doctor, embed, evaluate, export, inspect, parity, render, table, train
+from signport.errors import GateError, SignportError
+
+app = typer.Typer(
+    name="signport",
+    help="From hand landmarks to a checked, quantized .tflite and MediaPipe .task.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(render.app, name="render")
+app.add_typer(capture.app, name="capture")
+app.add_typer(table.app, name="import")
+app.add_typer(cache.app, name="cache")
+for verb in (train, evaluate, export, bundle, parity, embed, inspect, doctor):
+    verb.register(app)
+
+
+def main() -> None:
+    """Entry point. Exit status: 0 fine, 1 a gate is broken, 2 bad input, 130 interrupted."""
+    # TensorFlow and MediaPipe log from C++ before anything can quieten them; a user's own setting wins.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("GLOG_minloglevel", "2")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    try:
+        app()
+    except GateError as error:
+        _fail(error, 1)
+    except SignportError as error:
+        _fail(error, 2)
+    except OSError as error:
+        _fail(error, 2)
+    except KeyboardInterrupt:
+        _fail("interrupted; finished work is kept", 130)
+
+
+def _fail(error: object, status: int) -> None:
+    print(f"signport: error: {' '.join(str(error).split())}", file=sys.stderr)
+    sys.exit(status)

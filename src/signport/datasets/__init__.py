@@ -1,0 +1,1 @@
+"""Landmark caches and everything that fills or divides them."""

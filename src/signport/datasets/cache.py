@@ -1,0 +1,292 @@
+"""LandmarkCache: the one format between whatever found the landmarks and whatever trains on them.
+
+A cache is one Parquet file (zstd), a row a sample; its header is JSON in the file's own metadata, so that the two can
+never come apart, and is written once more beside it (`hands.parquet` → `hands.json`) for people to read.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from signport.errors import SignportError
+from signport.files import atomic_file, sha256_file, write_json
+from signport.landmarks.topology import Topology, topology_named
+
+_HEADER_KEY = b"signport"
+_FORMAT_VERSION = 1
+
+SCHEMA = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("label", pa.string()),
+        ("group", pa.string()),
+        ("source", pa.string()),
+        ("num_frames", pa.int32()),
+        ("landmarks", pa.list_(pa.float32())),
+        ("world_landmarks", pa.list_(pa.float32())),
+        ("handedness", pa.float32()),
+        ("image_width", pa.int32()),
+        ("image_height", pa.int32()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An input that gave no sample.
+
+    Attributes:
+        source: The file, relative to the folder that was read.
+        label: The class it would have had, if known.
+        reason: A short, countable reason, such as `no hand` or `unreadable`.
+    """
+
+    source: str
+    label: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One row of a cache.
+
+    Attributes:
+        sample_id: Unique within the cache; the sort key.
+        label: Class name.
+        group: Signer or recording, None if unknown. Samples of one group never sit on both sides of a split.
+        source: Where the sample came from (a file; for tables the file and row).
+        landmarks: float32 (frames, points, 3): x and y in image widths and heights, z in image widths, as MediaPipe
+            gives them; NaN where a point was not found.
+        world_landmarks: float32 (frames, points, 3) in metres, or None.
+        handedness: MediaPipe's probability that the hand is a left hand, 0 to 1; NaN if unknown.
+        image_size: (width, height) in pixels; (0, 0) if unknown.
+    """
+
+    sample_id: str
+    label: str
+    landmarks: np.ndarray
+    group: str | None = None
+    source: str = ""
+    world_landmarks: np.ndarray | None = None
+    handedness: float = float("nan")
+    image_size: tuple[int, int] = (0, 0)
+
+    def row(self) -> dict[str, Any]:
+        """The sample as a row of `SCHEMA`."""
+        world = self.world_landmarks
+        return {
+            "sample_id": self.sample_id,
+            "label": self.label,
+            "group": self.group,
+            "source": self.source,
+            "num_frames": len(self.landmarks),
+            "landmarks": np.asarray(self.landmarks, np.float32).ravel(),
+            "world_landmarks": None if world is None else np.asarray(world, np.float32).ravel(),
+            "handedness": self.handedness,
+            "image_width": self.image_size[0],
+            "image_height": self.image_size[1],
+        }
+
+
+@dataclass(frozen=True)
+class CacheHeader:
+    """What a cache holds and how it came to be.
+
+    Attributes:
+        topology: Name of the landmark layout.
+        classes: Class names in the order of their indices.
+        extractor: `name`, `version`, `model_sha256` and `options` of what found the landmarks.
+        skipped: Inputs that gave no sample, and why.
+    """
+
+    topology: str
+    classes: tuple[str, ...]
+    extractor: dict[str, Any] = field(default_factory=dict)
+    skipped: tuple[Skipped, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {"format_version": _FORMAT_VERSION, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any], path: Path) -> "CacheHeader":
+        if value.get("format_version") != _FORMAT_VERSION:
+            raise SignportError(
+                f"{path}: cache format {value.get('format_version')!r}, this signport reads {_FORMAT_VERSION}; "
+                "capture or import it again"
+            )
+        return cls(
+            topology=value["topology"],
+            classes=tuple(value["classes"]),
+            extractor=value["extractor"],
+            skipped=tuple(Skipped(**entry) for entry in value["skipped"]),
+        )
+
+
+def check_cache_path(path: Path) -> None:
+    """Checks, before any work is done, that a cache can be called so.
+
+    Raises:
+        SignportError: The name does not end in `.parquet`, or there is a folder of that name.
+    """
+    if path.suffix != ".parquet":
+        raise SignportError(f"{path}: a cache is a .parquet file; call it {path.name}.parquet")
+    if path.is_dir():
+        raise SignportError(f"{path}: is a folder; give the path of a .parquet file")
+
+
+class LandmarkCache:
+    """Samples with landmarks of one topology; read by memory map.
+
+    Example:
+        >>> sample = Sample("a/0", "a", np.zeros((1, 21, 3), np.float32))
+        >>> cache = LandmarkCache.from_samples([sample], CacheHeader("hand", ("a",)))
+        >>> cache.landmarks.shape
+        (1, 21, 3)
+    """
+
+    def __init__(self, header: CacheHeader, table: pa.Table, path: Path | None = None):
+        self.header = header
+        self.table = table
+        self.path = path
+
+    @classmethod
+    def from_samples(cls, samples: Sequence[Sample], header: CacheHeader) -> "LandmarkCache":
+        """Builds a cache in memory, sorted by sample id.
+
+        Raises:
+            SignportError: A class has no sample, a label is unknown, or two samples share an id.
+        """
+        rows = sorted((sample.row() for sample in samples), key=lambda row: row["sample_id"])
+        counts = Counter(row["label"] for row in rows)
+        for name in header.classes:
+            if not counts[name]:
+                reasons = Counter(skipped.reason for skipped in header.skipped if skipped.label == name)
+                why = ", ".join(f"{count} x {reason}" for reason, count in reasons.most_common()) or "no input"
+                raise SignportError(f"class {name!r} comes out empty ({why}); add samples of it or remove the class")
+        if unknown := sorted(set(counts) - set(header.classes)):
+            raise SignportError(f"label {unknown[0]!r} is not among the cache's classes: {', '.join(header.classes)}")
+        if len({row["sample_id"] for row in rows}) < len(rows):
+            twice = Counter(row["sample_id"] for row in rows).most_common(1)[0][0]
+            raise SignportError(f"sample id {twice!r} occurs twice; ids must be unique")
+        return cls(header, pa.Table.from_pylist(rows, schema=SCHEMA))
+
+    @classmethod
+    def read(cls, path: str | Path) -> "LandmarkCache":
+        """Opens a cache by memory map.
+
+        Raises:
+            SignportError: No such file, or not a cache of this version.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise SignportError(
+                f"{path}: no such landmark cache; make one with `signport capture` or `signport import`"
+            )
+        try:
+            table = pq.read_table(path, memory_map=True)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise SignportError(f"{path}: not a Parquet file ({str(error).splitlines()[0]})") from error
+        metadata = table.schema.metadata or {}
+        if _HEADER_KEY not in metadata or table.schema.names != SCHEMA.names:
+            raise SignportError(f"{path}: a Parquet file, but not a signport landmark cache; use `signport import`")
+        return cls(CacheHeader.from_json(json.loads(metadata[_HEADER_KEY]), path), table, path)
+
+    def write(self, path: str | Path) -> "LandmarkCache":
+        """Writes the cache and its readable header atomically; the same samples give the same bytes."""
+        path = Path(path)
+        check_cache_path(path)
+        header = self.header.to_json()
+        table = self.table.replace_schema_metadata({_HEADER_KEY: json.dumps(header, ensure_ascii=False).encode()})
+        with atomic_file(path) as temporary:
+            pq.write_table(table, temporary, compression="zstd")
+            # Inside the context: a disk that fills up here leaves the earlier cache as it was.
+            write_json(path.with_suffix(".json"), {**header, "samples": len(self), "per_class": self.per_class()})
+        return LandmarkCache(self.header, self.table, path)
+
+    def __len__(self) -> int:
+        return self.table.num_rows
+
+    @property
+    def topology(self) -> Topology:
+        return topology_named(self.header.topology)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.header.classes
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the file, or of the header and columns where the cache is only in memory."""
+        if self.path is not None:
+            return sha256_file(self.path)
+        import hashlib
+
+        digest = hashlib.sha256(json.dumps(self.header.to_json()).encode())
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, SCHEMA) as writer:
+            writer.write_table(self.table.replace_schema_metadata(None))
+        digest.update(sink.getvalue())
+        return digest.hexdigest()
+
+    @cached_property
+    def sample_ids(self) -> list[str]:
+        return list(self.table["sample_id"].to_pylist())
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """Class indices, int64 (samples,)."""
+        index = {name: number for number, name in enumerate(self.classes)}
+        return np.array([index[name] for name in self.table["label"].to_pylist()], np.int64)
+
+    @cached_property
+    def groups(self) -> list[str | None]:
+        """Signer or recording of each sample, None where unknown."""
+        return list(self.table["group"].to_pylist())
+
+    @cached_property
+    def landmarks(self) -> np.ndarray:
+        """float32 (samples, points, 3) of a cache whose samples are single frames; NaN where missing."""
+        return self._frames("landmarks")
+
+    @cached_property
+    def world_landmarks(self) -> np.ndarray:
+        """float32 (samples, points, 3) in metres; all NaN for a sample without them."""
+        return self._frames("world_landmarks")
+
+    @cached_property
+    def handedness(self) -> np.ndarray:
+        """MediaPipe's probability of a left hand, float32 (samples,); NaN if unknown."""
+        return self.table["handedness"].to_numpy().astype(np.float32)
+
+    @cached_property
+    def image_sizes(self) -> np.ndarray:
+        """(width, height) in pixels, int32 (samples, 2); 0 if unknown."""
+        return np.stack([self.table["image_width"].to_numpy(), self.table["image_height"].to_numpy()], axis=1)
+
+    def _frames(self, column: str) -> np.ndarray:
+        if len(self) and self.table["num_frames"].to_numpy().max() > 1:
+            raise SignportError(f"{self.path or 'cache'}: holds sequences, but this family takes single frames")
+        values = np.full((len(self), self.topology.num_points, 3), np.nan, np.float32)
+        chunks = self.table[column].combine_chunks()
+        valid = np.asarray(chunks.is_valid())
+        values[valid] = chunks.flatten().to_numpy().reshape(-1, *values.shape[1:])
+        return values
+
+    def take(self, rows: np.ndarray) -> "LandmarkCache":
+        """The cache of the samples at `rows` (int, or a Boolean mask), in cache order; the header stays."""
+        rows = np.asarray(rows)
+        indices = np.flatnonzero(rows) if rows.dtype == bool else np.sort(rows)
+        return LandmarkCache(replace(self.header, skipped=()), self.table.take(pa.array(indices)))
+
+    def per_class(self) -> dict[str, int]:
+        """Number of samples a class, in class order."""
+        counts = Counter(self.table["label"].to_pylist())
+        return {name: counts[name] for name in self.classes}

@@ -1,0 +1,154 @@
+"""Joint angles of the handshapes: ASL letters and numbers, MediaPipe's canned gestures; and the vocabularies.
+
+Fingers are written as (flexion at MCP, PIP, DIP, spread) and the thumb as (out, up, roll, MCP, IP), all in degrees; what
+they turn is told in `skeleton.HandPose`. The shapes follow the usual fingerspelling charts; thumbs that touch something
+were placed by solving for their tip on the mean hand. J and Z are their static start pose.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from signport.datasets.rendered.skeleton import HandPose
+from signport.errors import SignportError
+
+NONE = "None"
+Vocabulary = Literal["asl22", "letters", "digits", "canned"]
+Angles = tuple[float, float, float, float]
+ThumbAngles = tuple[float, float, float, float, float]
+View = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Handshape:
+    """A handshape.
+
+    Attributes:
+        pose: Joint angles.
+        views: (yaw, pitch, roll) in degrees for `skeleton.view_rotation`, of a right hand; each is typical.
+        kin: Shapes with one kin are the same or nearly so; the `None` class of a vocabulary has none of its kins.
+    """
+
+    pose: HandPose
+    views: tuple[View, ...]
+    kin: str
+
+
+def _up(spread: float, mcp: float = 3) -> Angles:
+    return (mcp, 4, 3, spread)
+
+
+def _in(spread: float, mcp: float = 82) -> Angles:
+    return (mcp, 102, 58, spread)
+
+
+def _pose(thumb: ThumbAngles, index: Angles, middle: Angles, ring: Angles, pinky: Angles) -> HandPose:
+    return HandPose(np.array([index, middle, ring, pinky], np.float64), np.array(thumb, np.float64))
+
+
+_INDEX_IN, _MIDDLE_IN, _RING_IN, _PINKY_IN = _in(3), _in(0), _in(-4), _in(-8)
+_FIST = (_INDEX_IN, _MIDDLE_IN, _RING_IN, _PINKY_IN)
+_TOGETHER = (_up(-3), _up(-0.5), _up(2), _up(6))
+_FAN = (_up(15), _up(3), _up(-9), _up(-23))
+
+_THUMB_OUT: ThumbAngles = (62, 8, 0, 4, -6)
+_THUMB_OVER: ThumbAngles = (39, 46, 20, 66, 38)  # across the front of folded fingers
+
+_FRONT: View = (0, 0, 0)
+_BACK: View = (180, 0, 0)
+_SIDEWAYS: View = (180, 0, -90)  # palm to the signer, fingers to the signer's other side
+
+_POSES: dict[str, tuple[HandPose, tuple[View, ...], str]] = {
+    "A": (_pose((57, 13, 12, 42, 10), *_FIST), (_FRONT,), "thumb beside fist"),
+    "B": (_pose((20, 24, 0, 66, 66), *_TOGETHER), (_FRONT,), "flat"),
+    "C": (
+        _pose((50, 30, 60, 22, 32), (36, 40, 30, -2), (38, 40, 30, 0), (38, 40, 30, 2), (38, 40, 30, 4)),
+        ((50, 0, 0),),
+        "C",
+    ),
+    "D": (
+        _pose((16, 15, 22, 28, 27), _up(0), (62, 68, 38, 1), (66, 68, 38, -3), (70, 68, 38, -7)),
+        ((15, 0, 0),),
+        "one",
+    ),
+    "E": (_pose((20, 36, 6, 68, 78), (28, 108, 66, -2), (28, 108, 66, 0), (28, 108, 66, 1), (28, 108, 66, 3)), (_FRONT,), "E"),
+    "F": (_pose((50, 32, 45, 44, 41), (58, 62, 32, 0), _up(6, 0), _up(-5, 0), _up(-17, 0)), (_FRONT,), "ring of two"),
+    "G": (_pose((52, 20, 10, 40, 5), (18, 6, 4, 0), _MIDDLE_IN, _RING_IN, _PINKY_IN), (_SIDEWAYS,), "G"),
+    "H": (_pose(_THUMB_OVER, _up(-3, 8), _up(0, 8), _RING_IN, _PINKY_IN), (_SIDEWAYS,), "two together"),
+    "I": (_pose(_THUMB_OVER, _INDEX_IN, _MIDDLE_IN, _in(-4, 80), _up(-10, 2)), (_FRONT,), "pinky"),
+    "J": (_pose(_THUMB_OVER, _INDEX_IN, _MIDDLE_IN, _in(-4, 80), _up(-10, 2)), (_FRONT,), "pinky"),
+    "K": (_pose((44, 31, -12, 62, 20), _up(4, 2), (52, 6, 4, -2), _RING_IN, _PINKY_IN), ((15, 0, 0),), "two apart"),
+    "L": (_pose(_THUMB_OUT, _up(4), _MIDDLE_IN, _RING_IN, _PINKY_IN), (_FRONT,), "L"),
+    "M": (_pose((13, 42, -14, 66, 38), (70, 72, 28, 1), (72, 72, 28, 0), (72, 72, 28, -2), _PINKY_IN), (_FRONT,), "fist"),
+    "N": (_pose((30, 54, -22, 66, 46), (70, 74, 28, 1), (72, 74, 28, 0), _in(-4, 86), _in(-8, 86)), (_FRONT,), "fist"),
+    "O": (
+        _pose((25, 40, 32, 25, 25), (52, 52, 34, 0), (54, 54, 34, 0), (56, 54, 34, -2), (58, 52, 32, -4)),
+        ((45, 0, 0),),
+        "O",
+    ),
+    "P": (_pose((44, 31, -12, 62, 20), _up(4, 2), (52, 6, 4, -2), _RING_IN, _PINKY_IN), ((145, 0, -115),), "two apart"),
+    "Q": (_pose((52, 20, 10, 40, 5), (18, 6, 4, 0), _MIDDLE_IN, _RING_IN, _PINKY_IN), ((165, 0, -165),), "G"),
+    "R": (_pose(_THUMB_OVER, (10, 5, 4, -7), (1, 4, 3, 10), _RING_IN, _PINKY_IN), (_FRONT,), "two together"),
+    "S": (_pose(_THUMB_OVER, *_FIST), (_FRONT,), "fist"),
+    "T": (_pose((45, 51, -21, 66, 22), (62, 88, 40, 3), _in(0, 84), _RING_IN, _PINKY_IN), (_FRONT,), "fist"),
+    "U": (_pose(_THUMB_OVER, _up(-3), _up(0), _RING_IN, _PINKY_IN), (_FRONT,), "two together"),
+    "V": (_pose(_THUMB_OVER, _up(14), _up(-9), _RING_IN, _PINKY_IN), (_FRONT,), "two apart"),
+    "W": (_pose((6, 31, 21, 54, 44), _up(15), _up(1), _up(-13), (75, 80, 45, -2)), (_FRONT,), "three"),
+    "X": (_pose((47, 35, 25, 66, 32), (18, 82, 42, 2), _MIDDLE_IN, _RING_IN, _PINKY_IN), ((25, 0, 0),), "hook"),
+    "Y": (_pose(_THUMB_OUT, _INDEX_IN, _MIDDLE_IN, _in(-4, 78), _up(-24, 0)), (_FRONT,), "Y"),
+    "Z": (_pose(_THUMB_OVER, _up(0), _MIDDLE_IN, _RING_IN, _PINKY_IN), ((10, 15, -12),), "one"),
+    "0": (
+        _pose((25, 40, 32, 25, 25), (52, 52, 34, 0), (54, 54, 34, 0), (56, 54, 34, -2), (58, 52, 32, -4)),
+        ((45, 0, 0),),
+        "O",
+    ),
+    "1": (_pose(_THUMB_OVER, _up(0), _MIDDLE_IN, _RING_IN, _PINKY_IN), (_BACK,), "one"),
+    "2": (_pose(_THUMB_OVER, _up(14), _up(-9), _RING_IN, _PINKY_IN), (_BACK,), "two apart"),
+    "3": (_pose(_THUMB_OUT, _up(12), _up(-8), _RING_IN, _PINKY_IN), (_BACK,), "thumb and two"),
+    "4": (_pose((20, 24, 0, 66, 66), *_FAN), (_BACK,), "flat"),
+    "5": (_pose(_THUMB_OUT, *_FAN), (_BACK,), "five"),
+    "6": (_pose((6, 39, 25, 55, 44), _up(14), _up(1), _up(-12), (62, 66, 36, -2)), (_FRONT,), "three"),
+    "7": (_pose((15, 44, 30, 40, 35), _up(14), _up(3), (60, 62, 34, -2), _up(-20)), (_FRONT,), "seven"),
+    "8": (_pose((27, 44, 35, 33, 31), _up(15), (60, 60, 32, 0), _up(-7), _up(-19)), (_FRONT,), "eight"),
+    "9": (_pose((50, 32, 45, 44, 41), (58, 62, 32, 0), _up(6, 0), _up(-5, 0), _up(-17, 0)), (_FRONT,), "ring of two"),
+    "10": (_pose((60, 14, 0, -4, -12), *_FIST), ((170, 0, -90),), "thumb beside fist"),
+    "Closed_Fist": (_pose(_THUMB_OVER, *_FIST), (_FRONT, _BACK), "fist"),
+    "Open_Palm": (_pose(_THUMB_OUT, *_FAN), (_FRONT,), "five"),
+    "Pointing_Up": (_pose(_THUMB_OVER, _up(0), _MIDDLE_IN, _RING_IN, _PINKY_IN), (_FRONT, _BACK), "one"),
+    "Thumb_Down": (_pose((60, 14, 0, -4, -12), *_FIST), ((180, 0, 90), (0, 0, -90)), "thumb beside fist"),
+    "Thumb_Up": (_pose((60, 14, 0, -4, -12), *_FIST), ((180, 0, -90), (0, 0, 90)), "thumb beside fist"),
+    "Victory": (_pose(_THUMB_OVER, _up(14), _up(-9), _RING_IN, _PINKY_IN), (_FRONT,), "two apart"),
+    "ILoveYou": (_pose(_THUMB_OUT, _up(8), _MIDDLE_IN, _RING_IN, _up(-14, 2)), (_FRONT,), "I love you"),
+}  # fmt: skip
+
+HANDSHAPES: dict[str, Handshape] = {name: Handshape(*shape) for name, shape in _POSES.items()}
+
+RELAXED = _pose((42, 22, 28, 16, 18), (24, 30, 16, 5), (30, 34, 18, 1), (34, 36, 18, -4), (36, 34, 16, -10))
+"""A hand at rest."""
+
+VOCABULARIES: dict[str, tuple[str, ...]] = {
+    # The 22 classes of the Model Maker script: eight numbers, thirteen letters and the background class.
+    "asl22": (*"12345678", *"ABCDHLMQRSVWY", NONE),
+    "letters": (*"ABCDEFGHIJKLMNOPQRSTUVWXYZ", NONE),
+    "digits": (*"0123456789", "10", NONE),
+    "canned": ("Closed_Fist", "Open_Palm", "Pointing_Up", "Thumb_Down", "Thumb_Up", "Victory", "ILoveYou", NONE),
+}
+
+
+def vocabulary(name: str) -> tuple[str, ...]:
+    """The classes of a vocabulary, `None` last.
+
+    Raises:
+        SignportError: There is no such vocabulary.
+    """
+    try:
+        return VOCABULARIES[name]
+    except KeyError:
+        raise SignportError(f"classes {name!r} is unknown; choose one of: {', '.join(VOCABULARIES)}") from None
+
+
+def outside_shapes(name: str) -> tuple[str, ...]:
+    """The handshapes that `None` of a vocabulary may hold: none of its classes, nor anything that looks like one."""
+    taken = {HANDSHAPES[label].kin for label in vocabulary(name) if label != NONE}
+    return tuple(shape for shape, value in HANDSHAPES.items() if value.kin not in taken)

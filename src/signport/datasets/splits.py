@@ -1,0 +1,167 @@
+"""Splits into training, validation and test parts that no signer or recording crosses."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from signport.datasets.cache import LandmarkCache
+from signport.errors import SignportError
+
+# Group splits are searched among this many random orders, fewer when there are many groups: those balance anyway.
+_ATTEMPTS = 64
+_ATTEMPTED_GROUPS = 20_000
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row indices of a cache's parts, each int64 and ascending.
+
+    Attributes:
+        train: Rows to train on; every class is among them.
+        validation: Rows that choose the best epoch.
+        test: Rows held back.
+        by: What was kept together: `group`, or nothing (`label`: stratified random).
+    """
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    by: Literal["group", "label"]
+
+    def rows(self, part: str) -> np.ndarray:
+        """The rows of the part called `train`, `validation` or `test`."""
+        if part not in PARTS:
+            raise SignportError(f"part {part!r} is unknown; choose one of: {', '.join(PARTS)}")
+        rows: np.ndarray = getattr(self, part)
+        return rows
+
+
+def split(
+    cache: LandmarkCache,
+    validation: float = 0.15,
+    test: float = 0.15,
+    seed: int = 0,
+    by: Literal["auto", "group", "label"] = "auto",
+) -> Split:
+    """Splits a cache, with every class in each part as evenly as can be.
+
+    Args:
+        cache: The samples.
+        validation: Share of the samples for validation, 0 to 1.
+        test: Share of the samples for test, 0 to 1.
+        seed: The same seed gives the same split.
+        by: `group` never puts samples of one group into two parts (samples without a group count as one group);
+            `label` draws at random within each class; `auto` goes by group if any sample has one.
+
+    Raises:
+        SignportError: The shares leave nothing to train on, a class has too few samples, or there are too few groups.
+    """
+    shares = np.array([1 - validation - test, validation, test])
+    if shares.min() < 0 or shares[0] == 0:
+        raise SignportError(f"validation {validation} + test {test}: shares must be at least 0 and their sum below 1")
+    known = any(group is not None for group in cache.groups)
+    if by == "group" and not known:
+        raise SignportError(f"{cache.path or 'cache'}: no sample has a group, so it can't be split by group; use label")
+    kept = "group" if by == "group" or (by == "auto" and known) else "label"
+    random = np.random.default_rng([seed, 0x5EED])
+    part_of_row = (_by_group if kept == "group" else _by_label)(cache, shares, random)
+    train, chosen, held_back = (np.flatnonzero(part_of_row == part) for part in range(3))
+    return Split(train, chosen, held_back, by="group" if kept == "group" else "label")
+
+
+def _by_label(cache: LandmarkCache, shares: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    wanted = np.flatnonzero(shares > 0)
+    part_of_row = np.zeros(len(cache), np.int64)
+    for index, name in enumerate(cache.classes):
+        rows = np.flatnonzero(cache.labels == index)
+        if len(rows) < len(wanted):
+            raise SignportError(
+                f"{cache.path or 'cache'}: class {name!r} has {len(rows)} sample(s), but a split needs at least "
+                f"{len(wanted)}; add samples or remove the class"
+            )
+        counts = np.maximum(np.round(shares * len(rows)).astype(int), shares > 0)
+        counts[0] = 0
+        while counts.sum() >= len(rows):  # rounding up in a tiny class must leave something to train on
+            counts[counts.argmax()] -= 1
+        shuffled = random.permutation(rows)
+        part_of_row[shuffled[: counts[1]]] = 1
+        part_of_row[shuffled[counts[1] : counts[1] + counts[2]]] = 2
+    return part_of_row
+
+
+def _by_group(cache: LandmarkCache, shares: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    names = sorted({group for group in cache.groups if group is not None})
+    index = {None: len(names), **{name: number for number, name in enumerate(names)}}
+    group_of_row = np.array([index[group] for group in cache.groups])
+    counts = np.zeros((len(names) + 1, len(cache.classes)), np.int64)
+    np.add.at(counts, (group_of_row, cache.labels), 1)
+    present = np.flatnonzero(counts.sum(axis=1))
+    wanted = np.flatnonzero(shares > 0)
+    if len(present) < len(wanted):
+        raise SignportError(
+            f"{cache.path or 'cache'}: {len(present)} group(s) are too few for {len(wanted)} parts that share none; "
+            "capture more signers or recordings, or split by label (data.split_by=label)"
+        )
+    attempts = max(1, min(_ATTEMPTS, _ATTEMPTED_GROUPS // len(present)))
+    candidates = [_assign(counts[present], shares, random.permutation(len(present))) for _ in range(attempts)]
+    parts, _ = min(candidates, key=lambda candidate: candidate[1])
+    for part in wanted:
+        if not (parts == part).any():
+            _refuse_pinned(cache, counts[present], PARTS[part])
+    part_of_group = np.zeros(len(counts), np.int64)
+    part_of_group[present] = parts
+    return part_of_group[group_of_row]
+
+
+def _assign(counts: np.ndarray, shares: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, float]:
+    """Puts each group where it is missed most.
+
+    Args:
+        counts: Samples of each group and class, (groups, classes).
+        shares: Wanted share of each part, (3,).
+        order: In which the groups are placed.
+
+    Returns:
+        The part of each group, and how far the parts are from what was wanted (empty ones weigh most).
+    """
+    totals = counts.sum(axis=0)
+    wanted = shares[:, None] * totals
+    relative = 1 / np.maximum(wanted, 1e-9)
+    filled = np.zeros_like(wanted)
+    left_for_training = (counts > 0).sum(axis=0)
+    parts = np.zeros(len(counts), np.int64)
+    for group in order:
+        gain = [_distance(filled[part], wanted[part], relative[part]) for part in range(3)]
+        change = [
+            _distance(filled[part] + counts[group], wanted[part], relative[part]) - gain[part] for part in range(3)
+        ]
+        allowed = shares > 0
+        # The last group that holds a class stays in training.
+        if (left_for_training[counts[group] > 0] <= 1).any():
+            allowed = np.array([True, False, False])
+        part = int(np.argmin(np.where(allowed, change, np.inf)))
+        parts[group] = part
+        filled[part] += counts[group]
+        if part:
+            left_for_training -= counts[group] > 0
+    used = shares > 0
+    empty = sum(not (parts == part).any() for part in np.flatnonzero(used))
+    distance = sum(_distance(filled[part], wanted[part], relative[part]) for part in np.flatnonzero(used))
+    return parts, empty * 1e6 + float(distance)
+
+
+def _distance(filled: np.ndarray, wanted: np.ndarray, relative: np.ndarray) -> float:
+    return float((((filled - wanted) * relative) ** 2).mean())
+
+
+def _refuse_pinned(cache: LandmarkCache, counts: np.ndarray, part: str) -> None:
+    groups_of_class = (counts > 0).sum(axis=0)
+    scarcest = int(groups_of_class.argmin())
+    raise SignportError(
+        f"{cache.path or 'cache'}: no group is left for the {part} part: class {cache.classes[scarcest]!r} occurs in "
+        f"{groups_of_class[scarcest]} group(s) only, and every class must stay in training; capture it in more "
+        "groups, or split by label (data.split_by=label)"
+    )

@@ -1,0 +1,1 @@
+"""From a trained run to files that apps load: TFLite variants, metadata, bundles, golden vectors, the model card."""

@@ -1,0 +1,166 @@
+"""`signport bundle`: an exported gesture head → a `gesture_recognizer.task` that MediaPipe loads.
+
+Two nested bundles: `hand_landmarker.task` (palm detector, landmark model) and `hand_gesture_recognizer.task` (embedder,
+canned classifier, custom classifier). MediaPipe asks the custom classifier first and turns to the canned one where the
+custom one says `None` or stays under its threshold; so a threshold of 0 would hide the canned gestures.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from signport.errors import SignportError
+from signport.export.exporter import BACKGROUND, require_export
+from signport.export.metadata import ModelInfo, describe, finish, read_labels
+from signport.files import sha256_bytes, write_bytes, write_json
+from signport.landmarks.asset_bundle import bundle_bytes, read_bundle
+from signport.landmarks.hand_detector import hand_landmarker_task
+from signport.landmarks.mediapipe_runtime import import_mediapipe, quiet_native_log
+from signport.models.gesture_embedder import EMBEDDING_SIZE
+from signport.models.litert import LiteRtModel
+from signport.training.run import Run
+
+BUNDLE_FILE = "gesture_recognizer.task"
+_CARD_FILE = "bundle.json"
+_RECOGNIZER = "hand_gesture_recognizer.task"
+_LANDMARKER = "hand_landmarker.task"
+_EMBEDDERS = {"float32": "gesture_embedder.tflite", "int8": "gesture_embedder_int8.tflite"}
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """What `bundle` made.
+
+    Attributes:
+        path: The bundle.
+        card: Content of `bundle.json`: digests, what is inside, the score threshold.
+    """
+
+    path: Path
+    card: dict[str, Any]
+
+
+def bundle(
+    run: Run | str | Path,
+    *,
+    head: str = "int8",
+    embedder: str = "float32",
+    canned: Run | str | Path | None = None,
+    score_threshold: float = 0.5,
+    output: str | Path | None = None,
+) -> Bundled:
+    """Writes a MediaPipe gesture bundle.
+
+    Args:
+        run: An exported `gesture_head` run, or its folder.
+        head: Format of the custom classifier, one of the export formats.
+        embedder: `float32` or `int8`; the latter where signport's own embedder was used.
+        canned: An exported `gesture_head` run on MediaPipe's canned gestures with the same embedder. Not needed with
+            Google's embedder, which brings its own.
+        score_threshold: Custom classes below it are not reported, 0 to 1.
+        output: The bundle's path; None is `export/gesture_recognizer.task` in the run.
+
+    Raises:
+        SignportError: A part is missing, or the parts do not fit each other.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    if run.family.fits_task != "head":
+        raise SignportError(
+            f"{run.path}: family {run.family.name!r} is no gesture head; only gesture_head runs make a .task"
+        )
+    if not 0 <= score_threshold <= 1:
+        raise SignportError(f"score threshold {score_threshold}: it must lie between 0 and 1")
+    base = run.path / "base"
+    models = {
+        "gesture_embedder.tflite": _embedder(run, embedder),
+        "canned_gesture_classifier.tflite": _canned(run, canned, head),
+        "custom_gesture_classifier.tflite": _with_threshold(require_export(run, head), run, score_threshold),
+    }
+    own_landmarker = base / _LANDMARKER
+    landmarker = own_landmarker.read_bytes() if own_landmarker.is_file() else hand_landmarker_task()
+    content = bundle_bytes({_LANDMARKER: landmarker, _RECOGNIZER: bundle_bytes(models)})
+    _check_loads(content)
+    path = Path(output) if output else run.export_folder / BUNDLE_FILE
+    write_bytes(path, content)
+    card = {
+        "file": path.name,
+        "sha256": sha256_bytes(content),
+        "bytes": len(content),
+        "head": head,
+        "embedder": embedder,
+        "score_threshold": score_threshold,
+        "labels": read_labels(models["custom_gesture_classifier.tflite"]),
+        "canned_labels": read_labels(models["canned_gesture_classifier.tflite"]),
+        "files": {
+            name.removesuffix(".tflite"): sha256_bytes(model)
+            for name, model in {**read_bundle(landmarker), **models}.items()
+        },
+    }
+    write_json(path.with_name(_CARD_FILE) if output is None else path.with_suffix(".json"), card)
+    return Bundled(path, card)
+
+
+def _embedder(run: Run, form: str) -> bytes:
+    if form not in _EMBEDDERS:
+        raise SignportError(f"embedder format {form!r} is unknown; choose one of: {', '.join(_EMBEDDERS)}")
+    path = run.path / "base" / _EMBEDDERS[form]
+    if not path.is_file():
+        raise SignportError(
+            f"{path}: the run has no {form} embedder; train the head with --embedder RUN of signport's own"
+        )
+    return path.read_bytes()
+
+
+def _canned(run: Run, canned: Run | str | Path | None, head: str) -> bytes:
+    given = run.path / "base" / "canned_gesture_classifier.tflite"
+    if canned is None:
+        if given.is_file():
+            return given.read_bytes()
+        raise SignportError(
+            f"{run.path}: MediaPipe requires a canned classifier that fits the embedder; train and export a gesture_head "
+            "on rendered canned gestures with the same --embedder, and name its run with --canned"
+        )
+    canned = canned if isinstance(canned, Run) else Run.open(canned)
+    if _embedder(canned, "float32") != _embedder(run, "float32"):
+        raise SignportError(f"{canned.path}: the canned head was trained on another embedder than {run.path}")
+    return require_export(canned, head)
+
+
+def _with_threshold(head: bytes, run: Run, score_threshold: float) -> bytes:
+    """The head with its score threshold; refused where its labels do not fit its output."""
+    model, labels = LiteRtModel(head), read_labels(head)
+    if model.input_shapes != [(1, EMBEDDING_SIZE)] or model.output_shape != (1, len(labels)):
+        raise SignportError(
+            f"{run.path}: the head takes {model.input_shapes} and answers {model.output_shape} with {len(labels)} labels; "
+            f"a gesture head takes [(1, {EMBEDDING_SIZE})] and has one label an output; export it again"
+        )
+    if BACKGROUND not in labels:
+        raise SignportError(
+            f"{run.path}: no class is called {BACKGROUND!r}, MediaPipe's background; train with a {BACKGROUND!r} class "
+            "of hands that make no sign, or everything is one of the signs"
+        )
+    told = describe(head)
+    info = ModelInfo(
+        name=told["name"],
+        description=told["description"],
+        inputs=[(name, run.family.describes.get(name, "")) for name in told["inputs"]],
+        output=(told["outputs"][0], "Probability of each gesture, in the order of the labels."),
+        labels=labels,
+        version=told["version"],
+        score_threshold=score_threshold,
+    )
+    return finish(head, info)
+
+
+def _check_loads(content: bytes) -> None:
+    """Lets MediaPipe load the bundle and answer to an empty image."""
+    import numpy as np
+
+    mp = import_mediapipe()
+    tasks = mp.tasks
+    options = tasks.vision.GestureRecognizerOptions(base_options=tasks.BaseOptions(model_asset_buffer=content))
+    try:
+        with quiet_native_log(), tasks.vision.GestureRecognizer.create_from_options(options) as recognizer:
+            recognizer.recognize(mp.Image(mp.ImageFormat.SRGB, np.zeros((64, 64, 3), np.uint8)))
+    except (RuntimeError, ValueError) as error:
+        raise SignportError(f"MediaPipe refuses the bundle: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,115 @@
+"""The gates: whether an exported file answers like its float model, as its family demands."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from signport.export.convert import FORMATS
+from signport.export.flatbuffer import Operator, operators
+from signport.models.gates import Gates
+from signport.quantization.agreement import Agreement
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One demand and what was found.
+
+    Attributes:
+        name: What is judged, e.g. `int8 agreement`.
+        value: What was found; NaN where it could not be computed.
+        bound: What is allowed.
+        kind: Whether `bound` is the most or the least that passes.
+    """
+
+    name: str
+    value: float
+    bound: float
+    kind: Literal["most", "least"]
+
+    @property
+    def passed(self) -> bool:
+        """NaN never passes."""
+        return self.value <= self.bound if self.kind == "most" else self.value >= self.bound
+
+    def __str__(self) -> str:
+        sign = "≤" if self.kind == "most" else "≥"
+        return f"{self.name}: {self.value:.6g} ({'passes' if self.passed else 'BREAKS'} {sign} {self.bound:g})"
+
+    def to_json(self) -> dict[str, object]:
+        value = self.value if np.isfinite(self.value) else None
+        return {"name": self.name, "value": value, "bound": self.bound, "kind": self.kind, "passed": self.passed}
+
+
+def judge(
+    form: str,
+    agreement: Agreement,
+    gates: Gates,
+    *,
+    reference_scale: float = 1.0,
+    accuracy_drop: float | None = None,
+) -> list[Gate]:
+    """Judges one file's answers.
+
+    Args:
+        form: Name of the export format.
+        agreement: The file's answers against the Keras float model's.
+        gates: The family's tolerances.
+        reference_scale: What absolute errors are measured in: 1 for probabilities, the largest magnitude for embeddings.
+        accuracy_drop: Accuracy of the float model less that of the file, 0 to 1; None without labels.
+    """
+    worst = agreement.max_abs / reference_scale
+    classes = not np.isnan(agreement.top1) or not agreement.finite
+    if not agreement.finite:
+        return [Gate(f"{form} finite", float("nan"), 1, "least")]
+    if form == "float32":
+        found = [Gate("float32 max abs error", worst, gates.float32_max_abs, "most")]
+        return found + ([Gate("float32 agreement outside ties", agreement.top1_clear, 1.0, "least")] if classes else [])
+    if not FORMATS[form].quantized:
+        found = [Gate(f"{form} max abs error", worst, gates.reduced_max_abs, "most")]
+        agreed = Gate(f"{form} agreement", agreement.top1, gates.reduced_agreement, "least")
+        return found + ([agreed] if classes else [])
+    found = [Gate(f"{form} SQNR (dB)", agreement.sqnr_db, gates.int8_sqnr_db, "least")]
+    if classes:
+        found.append(Gate(f"{form} agreement", agreement.top1, gates.int8_agreement, "least"))
+    if accuracy_drop is not None:
+        found.append(Gate(f"{form} accuracy drop", accuracy_drop, gates.int8_accuracy_drop, "most"))
+    return found
+
+
+def judge_graph(form: str, content: bytes, input_shapes: list[tuple[int, ...]]) -> list[Gate]:
+    """Judges what a file is made of: no Flex or custom operator, the right inputs, int8 where it must be.
+
+    Args:
+        form: Name of the export format.
+        content: The `.tflite`.
+        input_shapes: Shapes that the inputs must have, batch axis included.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    found = operators(content)
+    interpreter = Interpreter(model_content=content)
+    shapes = [tuple(int(size) for size in detail["shape"]) for detail in interpreter.get_input_details()]
+    gates = [
+        Gate(f"{form} Flex and custom operators", sum(operator.custom for operator in found), 0, "most"),
+        Gate(
+            f"{form} inputs of the wrong shape",
+            sum(a != b for a, b in zip(shapes, input_shapes, strict=True)),
+            0,
+            "most",
+        ),
+    ]
+    if FORMATS[form].quantized:
+        gates.append(Gate(f"{form} float operators inside", _float_islands(found), 0, "most"))
+    return gates
+
+
+def _float_islands(found: list[Operator]) -> int:
+    """Float operators between an int8 operator and another: each costs a dequantization and a quantization."""
+    names = [operator.name for operator in found]
+    if "QUANTIZE" not in names or "DEQUANTIZE" not in names:
+        return len(found)
+    last_quantize = len(names) - 1 - names[::-1].index("QUANTIZE")
+    first_dequantize = names.index("DEQUANTIZE", last_quantize)
+    inside = found[last_quantize + 1 : first_dequantize]
+    return sum(any(kind.startswith("FLOAT") for kind in operator.inputs) for operator in inside)

@@ -1,0 +1,104 @@
+"""Golden vectors: real inputs and the float model's answers, so that any device can be held to them."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from signport.datasets.cache import LandmarkCache
+from signport.errors import SignportError
+from signport.files import write_bytes
+
+GOLDEN_FILE = "golden.npz"
+IMAGES_FILE = "golden_images.npz"
+_INPUT = "input_"
+
+
+def worst_margin_rows(answers: np.ndarray, samples: int, seed: int) -> np.ndarray:
+    """Which samples to keep: half those with the smallest margin between the two best classes, half at random.
+
+    Args:
+        answers: float32 (samples, outputs) of the float model.
+        samples: How many to keep at most.
+        seed: Of the random half.
+
+    Returns:
+        int64 row numbers, ascending.
+    """
+    if len(answers) <= samples:
+        return np.arange(len(answers))
+    ranked = np.sort(answers, axis=1)
+    worst = np.argsort(ranked[:, -1] - ranked[:, -2], kind="stable")[: samples // 2]
+    rest = np.setdiff1d(np.arange(len(answers)), worst)
+    chosen = np.random.default_rng(seed).choice(rest, samples - len(worst), replace=False)
+    return np.sort(np.concatenate([worst, chosen]))
+
+
+def write_golden(
+    folder: Path, inputs: dict[str, np.ndarray], output: np.ndarray, labels: np.ndarray, sample_ids: list[str]
+) -> None:
+    """Writes `golden.npz`: `input_<name>`, `output`, `label` and `sample_id`, each with the sample axis first."""
+    _write_npz(
+        folder / GOLDEN_FILE,
+        {
+            **{_INPUT + name: values for name, values in inputs.items()},
+            "output": output,
+            "label": labels,
+            "sample_id": np.array(sample_ids, dtype=np.str_),
+        },
+    )
+
+
+def write_golden_images(folder: Path, cache: LandmarkCache, rows: np.ndarray, classes: tuple[str, ...]) -> int:
+    """Writes `golden_images.npz`, the images behind some samples as PNG bytes, for bundles; returns their number.
+
+    Images that are no longer there are left out; without any, nothing is written. PNG, because two runtimes' JPEG
+    decoders differ by up to .47 px in landmarks (design §8).
+
+    Args:
+        folder: The export folder.
+        cache: The cache of the samples; its `source` column is relative to its folder.
+        rows: Row numbers in the cache.
+        classes: The model's class names.
+    """
+    import cv2
+
+    if cache.path is None:
+        return 0
+    sources, names = cache.table["source"].to_pylist(), cache.table["label"].to_pylist()
+    images: dict[str, np.ndarray] = {}
+    labels = []
+    for row in rows:
+        path = cache.path.parent / sources[row]
+        image = cv2.imread(str(path)) if path.is_file() else None
+        if image is None:
+            continue
+        images[f"image_{len(labels)}"] = cv2.imencode(".png", image)[1].ravel()
+        labels.append(classes.index(names[row]))
+    if labels:
+        _write_npz(folder / IMAGES_FILE, {**images, "label": np.array(labels, np.int64)})
+    return len(labels)
+
+
+def read_golden(folder: Path) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Inputs by name, the float model's outputs, and labels, each with the sample axis first.
+
+    Raises:
+        SignportError: The file is missing or is damaged.
+    """
+    path = folder / GOLDEN_FILE
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            inputs = {name.removeprefix(_INPUT): arrays[name] for name in arrays.files if name.startswith(_INPUT)}
+            return inputs, arrays["output"], arrays["label"]
+    except FileNotFoundError:
+        raise SignportError(f"{path}: no such file; run `signport export` first") from None
+    except (OSError, ValueError, KeyError) as error:
+        raise SignportError(f"{path}: damaged golden vectors ({error}); run `signport export` again") from error
+
+
+def _write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """As `numpy.savez_compressed`; NumPy gives the archive's entries a fixed time, so equal arrays give equal bytes."""
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+    write_bytes(path, stream.getvalue())

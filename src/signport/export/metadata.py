@@ -1,0 +1,148 @@
+"""TFLite metadata: names, author, version and labels inside the file itself, where MediaPipe looks for them.
+
+Schema: MediaPipe's `metadata_schema.fbs`, from the installed wheel. Labels are a ZIP archive appended to the model, as
+MediaPipe's own metadata writer does it, but with fixed times, so that the same model gives the same bytes.
+"""
+
+import io
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import flatbuffers
+
+from signport.export.flatbuffer import float_softmax, get_metadata, name_tensors, read_model, set_metadata, write_model
+from signport.landmarks.mediapipe_runtime import import_mediapipe
+
+METADATA_NAME = "TFLITE_METADATA"
+_IDENTIFIER = b"M001"
+_LABELS_FILE = "labels.txt"
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a ZIP archive can hold
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a `.tflite` says of itself.
+
+    Attributes:
+        name: The model's name.
+        description: One sentence.
+        inputs: (name, description) of every input, in order.
+        output: (name, description) of the output.
+        labels: Class names; empty for an embedder.
+        version: Of the model.
+        author: Who made it.
+        score_threshold: Classes below it are not reported by MediaPipe; None for a file that is no bundle's head.
+    """
+
+    name: str
+    description: str
+    inputs: Sequence[tuple[str, str]]
+    output: tuple[str, str]
+    labels: Sequence[str] = ()
+    version: str = "1"
+    author: str = "signport"
+    score_threshold: float | None = None
+
+
+def finish(content: bytes, info: ModelInfo) -> bytes:
+    """A converted `.tflite` with float softmax, named tensors, a signature, metadata and labels.
+
+    Args:
+        content: The converter's output, without appended files.
+        info: What the file is to say.
+    """
+    model = read_model(content, info.name)
+    float_softmax(model)
+    name_tensors(model, [name for name, _ in info.inputs], info.output[0])
+    model.description = info.description.encode()
+    set_metadata(model, METADATA_NAME, _pack(info))
+    return append_labels(write_model(model), info.labels)
+
+
+def append_labels(content: bytes, labels: Sequence[str]) -> bytes:
+    """Appends `labels.txt`, one label a line, to a `.tflite`; without labels nothing is appended."""
+    if not labels:
+        return content
+    stream = io.BytesIO(content)
+    with zipfile.ZipFile(stream, "a", zipfile.ZIP_STORED) as archive:
+        archive.writestr(zipfile.ZipInfo(_LABELS_FILE, EPOCH), "\n".join(labels) + "\n")
+    return stream.getvalue()
+
+
+def read_labels(content: bytes) -> list[str]:
+    """The labels inside a `.tflite`; empty where it has none."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return archive.read(_LABELS_FILE).decode().splitlines() if _LABELS_FILE in archive.namelist() else []
+    except zipfile.BadZipFile:
+        return []
+
+
+def describe(content: bytes) -> dict[str, Any]:
+    """The metadata of a `.tflite` as plain values; empty where it has none."""
+    schema = _schema()
+    packed = get_metadata(content, METADATA_NAME)
+    if packed is None:
+        return {}
+    info = schema.ModelMetadataT.InitFromObj(schema.ModelMetadata.GetRootAsModelMetadata(bytearray(packed), 0))
+    graph = info.subgraphMetadata[0]
+    return {
+        "name": _text(info.name),
+        "description": _text(info.description),
+        "version": _text(info.version),
+        "author": _text(info.author),
+        "inputs": [_text(tensor.name) for tensor in graph.inputTensorMetadata or []],
+        "outputs": [_text(tensor.name) for tensor in graph.outputTensorMetadata or []],
+        "labels": read_labels(content),
+    }
+
+
+def _schema() -> Any:
+    """MediaPipe's generated code for its metadata schema."""
+    import_mediapipe()
+    from mediapipe.tasks.metadata import metadata_schema_py_generated
+
+    return metadata_schema_py_generated
+
+
+def _text(value: bytes | str | None) -> str:
+    return value.decode() if isinstance(value, bytes) else value or ""
+
+
+def _pack(info: ModelInfo) -> bytes:
+    schema = _schema()
+    graph = schema.SubGraphMetadataT()
+    graph.inputTensorMetadata = [_tensor(name, description) for name, description in info.inputs]
+    output = _tensor(*info.output)
+    if info.labels:
+        labels = schema.AssociatedFileT()
+        labels.name = _LABELS_FILE
+        labels.description = "Class names, one a line, in the order of the scores."
+        labels.type = schema.AssociatedFileType.TENSOR_AXIS_LABELS
+        output.associatedFiles = [labels]
+    if info.score_threshold is not None:
+        options = schema.ScoreThresholdingOptionsT()
+        options.globalScoreThreshold = info.score_threshold
+        unit = schema.ProcessUnitT()
+        unit.optionsType, unit.options = schema.ProcessUnitOptions.ScoreThresholdingOptions, options
+        output.processUnits = [unit]
+    graph.outputTensorMetadata = [output]
+    model = schema.ModelMetadataT()
+    model.name, model.description, model.version, model.author = info.name, info.description, info.version, info.author
+    model.minParserVersion = "1.0.0"
+    model.subgraphMetadata = [graph]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), _IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _tensor(name: str, description: str) -> Any:
+    schema = _schema()
+    content = schema.ContentT()
+    content.contentPropertiesType = schema.ContentProperties.FeatureProperties
+    content.contentProperties = schema.FeaturePropertiesT()
+    tensor = schema.TensorMetadataT()
+    tensor.name, tensor.description, tensor.content = name, description, content
+    return tensor

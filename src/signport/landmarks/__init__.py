@@ -1,0 +1,1 @@
+"""What a landmark is: topologies, features, and how MediaPipe finds them in an image."""

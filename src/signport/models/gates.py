@@ -1,0 +1,30 @@
+"""How far an exported file may be from its float model; every family states its own and may only be stricter."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Gates:
+    """Tolerances of a family's exported files against its Keras float model (start values: design §7).
+
+    Attributes:
+        float32_max_abs: Largest absolute error of the float32 file's outputs.
+        reduced_max_abs: The same for the float16 and dynamic-range files.
+        reduced_agreement: Top-1 agreement of those, 0 to 1.
+        int8_accuracy_drop: How much accuracy the int8 file may lose, 0 to 1.
+        int8_agreement: Top-1 agreement of the int8 file, 0 to 1.
+        int8_sqnr_db: Least signal-to-quantization-noise ratio of the int8 file's logits (or embeddings), in dB.
+        task_max_abs: Largest score difference between a `.task` and its own head on the same embedding.
+        runtime_float32_max_abs: Largest difference of one float32 file between two runtimes.
+        runtime_int8_agreement: Top-1 agreement of one int8 file between two runtimes, 0 to 1.
+    """
+
+    float32_max_abs: float = 1e-4
+    reduced_max_abs: float = 0.05
+    reduced_agreement: float = 0.995
+    int8_accuracy_drop: float = 0.005
+    int8_agreement: float = 0.99
+    int8_sqnr_db: float = 20.0
+    task_max_abs: float = 1e-3
+    runtime_float32_max_abs: float = 1e-5
+    runtime_int8_agreement: float = 0.999

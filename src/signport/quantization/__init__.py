@@ -1,0 +1,1 @@
+"""Float model → deploy form → calibrated and fine-tuned int8 simulation that TFLite's int8 files answer like."""

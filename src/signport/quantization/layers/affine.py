@@ -1,0 +1,71 @@
+"""Batch normalization: folded into the dense layer before it, or a layer of its own where there is none."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from signport.quantization.deploy import Rewriter, rewrites
+from signport.quantization.fake_quant import ActivationQuantizer, quantized_weight
+from signport.quantization.layers.dense import FakeQuantDense
+
+
+@keras.saving.register_keras_serializable("signport")
+class FakeQuantAffine(keras.layers.Layer):
+    """y = [relu](x · factor + offset) a feature, int8: TFLite's MUL and ADD.
+
+    Smaller and no slower than a 1×1 depthwise convolution (design §6: 5.8 against 9.5 KB for a gesture head).
+
+    Args:
+        relu: Whether a ReLU is fused in.
+    """
+
+    def __init__(self, relu: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.relu = relu
+        self.product_quantizer = ActivationQuantizer(name="product")
+        self.quantizer = ActivationQuantizer(name="output")
+
+    def build(self, input_shape: Any) -> None:
+        self.factor = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="factor")
+        self.offset = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="offset")
+        self.built = True
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        product = self.product_quantizer(x * quantized_weight(self.factor, per_channel=False), training=training)
+        y = product + quantized_weight(self.offset, per_channel=False)
+        return self.quantizer(tf.nn.relu(y) if self.relu else y, training=training)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "relu": self.relu}
+
+
+def batch_norm_affine(layer: keras.layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
+    """Batch normalization at inference as x · factor + offset, each float32 (features,).
+
+    factor = gamma / sqrt(variance + epsilon), offset = beta - mean · factor (Ioffe and Szegedy 2015, algorithm 2).
+    """
+    mean, variance = np.asarray(layer.moving_mean), np.asarray(layer.moving_variance)
+    gamma = np.asarray(layer.gamma) if layer.scale else np.ones_like(mean)
+    beta = np.asarray(layer.beta) if layer.center else np.zeros_like(mean)
+    factor = gamma / np.sqrt(variance + layer.epsilon)
+    return factor, beta - mean * factor
+
+
+@rewrites(keras.layers.BatchNormalization)
+def _batch_norm(rewriter: Rewriter, layer: keras.layers.BatchNormalization, x: Any) -> Any:
+    factor, offset = batch_norm_affine(layer)
+    dense = rewriter.foldable(x, FakeQuantDense)
+    if dense is not None and not dense.relu:
+        dense.kernel.assign(np.asarray(dense.kernel) * factor)
+        dense.bias.assign(np.asarray(dense.bias) * factor + offset)
+        return x
+    affine = FakeQuantAffine(name=layer.name)
+    y = rewriter.add(affine, rewriter.quantized(x))
+    affine.factor.assign(factor)
+    affine.offset.assign(offset)
+    return y

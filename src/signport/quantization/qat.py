@@ -1,0 +1,143 @@
+"""Quantization-aware training: calibrate, then fine-tune the int8 simulation towards the float model.
+
+The float model is the teacher: the student is pulled to the teacher's logits (or embeddings), not to the labels, and
+with a low learning rate, because any fine-tuning drifts from the float model and hard labels make it drift further
+(design §6). The calibrated model before the first step is a candidate like every epoch's; the best by agreement on
+held-back samples wins. So this can only end level with post-training quantization, or above it.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+from keras import ops
+
+from signport.models.registry import feed, predict
+from signport.quantization.agreement import sqnr_db
+from signport.quantization.calibration import calibrate, representative
+from signport.quantization.deploy import deploy_form
+from signport.quantization.fake_quant import Phase, freeze_ranges, in_phase
+
+# The last part of the epochs runs with frozen ranges, so that weights settle on the grid that ships.
+_FROZEN_SHARE = 1 / 3
+
+
+class Settings(Protocol):
+    """What this needs of a recipe's `quantization` section."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    calibration_samples: int
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An int8 simulation on the validation part, against the float model.
+
+    Attributes:
+        epoch: Epochs of fine-tuning; 0 is calibration alone, that is post-training quantization.
+        agreement: Top-1 agreement with the float model; NaN for embeddings.
+        sqnr_db: Of the logits (embeddings), in dB.
+    """
+
+    epoch: int
+    agreement: float
+    sqnr_db: float
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Sorts candidates from worst to best."""
+        return (0.0 if np.isnan(self.agreement) else self.agreement, self.sqnr_db)
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """The result of quantization.
+
+    Attributes:
+        deploy: The deploy model that answers like the int8 file in `Phase.SIMULATE`.
+        candidates: All candidates, by epoch.
+        chosen: The one whose weights and ranges `deploy` has.
+    """
+
+    deploy: keras.Model
+    candidates: tuple[Candidate, ...]
+    chosen: Candidate
+
+    def to_json(self) -> dict[str, Any]:
+        def plain(candidate: Candidate) -> dict[str, Any]:
+            return {key: value if np.isfinite(value) else None for key, value in asdict(candidate).items()}
+
+        return {"chosen": plain(self.chosen), "candidates": [plain(candidate) for candidate in self.candidates]}
+
+
+def relative_noise(teacher: Any, student: Any) -> Any:
+    """Σ (student - teacher)² / Σ teacher² over a batch: the SQNR turned upside down, as a loss."""
+    return ops.sum(ops.square(student - teacher)) / (ops.sum(ops.square(teacher)) + keras.config.epsilon())
+
+
+def quantize(
+    model: keras.Model,
+    training: dict[str, np.ndarray],
+    validation: dict[str, np.ndarray],
+    settings: Settings,
+    seed: int,
+) -> Quantized:
+    """Calibrates and fine-tunes the deploy form of a float model.
+
+    Args:
+        model: The trained float model that ships.
+        training: Inputs of the training part, name → float32 (samples, …).
+        validation: Inputs of the validation part; candidates are ranked on it.
+        settings: Epochs, batch size, learning rate and number of calibration samples.
+        seed: Of the calibration subset and the batch order.
+
+    Returns:
+        The best candidate.
+    """
+    deploy = deploy_form(model)
+    calibrate(deploy, representative(training, settings.calibration_samples, seed))
+    teacher, student = _signal_model(model), _signal_model(deploy)
+    targets, reference = predict(teacher, training), predict(teacher, validation)
+    classes = _softmax_layer(model) is not None
+
+    candidates: list[Candidate] = []
+    best: list[np.ndarray] = []
+
+    def consider(epoch: int) -> None:
+        answer = predict(student, validation)
+        same = float((answer.argmax(1) == reference.argmax(1)).mean()) if classes else float("nan")
+        candidate = Candidate(epoch, same, sqnr_db(reference, answer))
+        if not candidates or candidate.rank > max(other.rank for other in candidates):
+            best[:] = [np.array(variable) for variable in deploy.variables]
+        candidates.append(candidate)
+
+    with in_phase(Phase.SIMULATE):
+        consider(0)
+        optimizer = keras.optimizers.Adam(settings.learning_rate)
+        student.compile(optimizer=optimizer, loss=relative_noise, jit_compile=False)
+        for epoch in range(1, settings.epochs + 1):
+            freeze_ranges(deploy, frozen=epoch > settings.epochs * (1 - _FROZEN_SHARE))
+            rows = np.random.default_rng([seed, epoch]).permutation(len(targets))
+            batch = feed(student, {name: values[rows] for name, values in training.items()})
+            student.fit(batch, targets[rows], batch_size=settings.batch_size, shuffle=False, verbose=0)
+            consider(epoch)
+    for variable, value in zip(deploy.variables, best, strict=True):
+        variable.assign(value)
+    freeze_ranges(deploy)
+    return Quantized(deploy, tuple(candidates), max(candidates, key=lambda candidate: candidate.rank))
+
+
+def _softmax_layer(model: keras.Model) -> keras.layers.Layer | None:
+    return next((layer for layer in model.layers if isinstance(layer, keras.layers.Softmax)), None)
+
+
+def _signal_model(model: keras.Model) -> keras.Model:
+    """The model up to what is compared: its logits, centred, because softmax forgets their mean, or its embedding."""
+    softmax = _softmax_layer(model)
+    if softmax is None:
+        return keras.Model(model.inputs, model.output)
+    logits = softmax.input
+    return keras.Model(model.inputs, logits - ops.mean(logits, axis=-1, keepdims=True))

@@ -1,0 +1,113 @@
+"""Checkpoints: a `.keras` archive of model and optimizer with one member more, which says where the training stood.
+
+Archives are written again with fixed times, so that the same training gives the same bytes.
+"""
+
+import io
+import json
+import tempfile
+import zipfile
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+
+from signport.errors import SignportError
+from signport.files import write_bytes
+
+_MEMBER = "signport.json"
+# The oldest time a zip archive can carry.
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Where a training stood when a checkpoint was written.
+
+    Attributes:
+        family: The kind of model.
+        recipe_digest: `Recipe.digest` of the training.
+        classes: Class names in the order of the model's outputs.
+        history: A row an epoch; schedule and early stopping follow from it.
+    """
+
+    family: str
+    recipe_digest: str
+    classes: tuple[str, ...]
+    history: tuple[dict[str, float], ...]
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done."""
+        return len(self.history)
+
+
+def keras_archive(model: keras.Model, members: dict[str, bytes] | None = None) -> bytes:
+    """A model as `.keras` bytes that depend on nothing but the model.
+
+    Args:
+        model: Its optimizer is in the archive if it is compiled.
+        members: More members: name → content.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        with zipfile.ZipFile(path) as archive:
+            content = {name: archive.read(name) for name in sorted(archive.namelist())}
+    metadata = json.loads(content["metadata.json"])
+    metadata.pop("date_saved", None)
+    content["metadata.json"] = json.dumps(metadata).encode()
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in {**content, **(members or {})}.items():
+            archive.writestr(zipfile.ZipInfo(name, _ZIP_EPOCH), data)
+    return sink.getvalue()
+
+
+def checkpoint_bytes(model: keras.Model, state: TrainingState) -> bytes:
+    """A checkpoint of a compiled model."""
+    return keras_archive(model, {_MEMBER: json.dumps(asdict(state)).encode()})
+
+
+def write_checkpoint(paths: list[Path], model: keras.Model, state: TrainingState) -> None:
+    """Writes the same checkpoint to each path, atomically."""
+    content = checkpoint_bytes(model, state)
+    for path in paths:
+        write_bytes(path, content)
+
+
+def load_model(path: Path) -> keras.Model:
+    """Loads a `.keras` archive of signport's; pickled code in it is refused (`safe_mode`).
+
+    Raises:
+        SignportError: Missing, damaged, or not a model that this signport knows.
+    """
+    if not path.is_file():
+        raise SignportError(f"{path}: no such model; train it, or go on with `signport train --resume`")
+    try:
+        model: keras.Model = keras.saving.load_model(path, safe_mode=True)
+    except (zipfile.BadZipFile, zlib.error, ValueError, TypeError, KeyError, OSError, EOFError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise SignportError(f"{path}: damaged, or not a model of signport ({reason}); train again") from error
+    return model
+
+
+def load_checkpoint(path: Path) -> tuple[keras.Model, TrainingState]:
+    """Loads a checkpoint: the model with its optimizer, and where the training stood.
+
+    Raises:
+        SignportError: Missing, damaged, or not a checkpoint.
+    """
+    model = load_model(path)
+    with zipfile.ZipFile(path) as archive:
+        if _MEMBER not in archive.namelist():
+            raise SignportError(f"{path}: a Keras model, but not a checkpoint of signport")
+        value = json.loads(archive.read(_MEMBER))
+    state = TrainingState(
+        family=value["family"],
+        recipe_digest=value["recipe_digest"],
+        classes=tuple(value["classes"]),
+        history=tuple(value["history"]),
+    )
+    return model, state

@@ -1,0 +1,231 @@
+"""The one training loop, over Keras `fit`: whoever trains or distils anything here goes through `fit`.
+
+Everything that an epoch depends on is derived from the seed, the epoch's number and the history: the order of the
+batches, the dropout, the learning rate, the decision to stop. So a model, its optimizer and its history are all that
+has to be kept to go on exactly where a training stopped.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from signport.errors import SignportError
+from signport.models.registry import feed
+from signport.training.schedule import Schedule, best_epoch, has_stalled
+
+# One row an epoch: `epoch` (from 1), `learning_rate`, then what Keras measured, such as `loss` and `val_accuracy`.
+History = list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs with their targets.
+
+    Attributes:
+        inputs: Input name → float32 (samples, …).
+        targets: float32 (samples, outputs): one-hot classes, or a teacher's answers.
+        weights: float32 (samples,), or None to count all alike.
+    """
+
+    inputs: dict[str, np.ndarray]
+    targets: np.ndarray
+    weights: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """What `fit` needs to know beyond model and examples.
+
+    Attributes:
+        epochs: Most epochs.
+        batch_size: Samples a step; the last batch of an epoch may be smaller.
+        seed: Decides the order of batches and the dropout.
+        schedule: The learning rate over the epochs.
+        monitor: The column of the history that chooses the best epoch; accuracies are maximised, all else minimised.
+        patience: Epochs without a better one before training stops; 0 never stops early.
+    """
+
+    epochs: int
+    batch_size: int
+    seed: int = 0
+    schedule: Schedule = field(default_factory=Schedule)
+    monitor: str = "val_loss"
+    patience: int = 0
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a training stands after an epoch; what hooks are called with.
+
+    Attributes:
+        model: With the weights and the optimizer of this epoch.
+        history: All epochs so far.
+        best_epoch: Number of the best one, from 1.
+        best_weights: Its `model.get_weights()`; None if it was before a resumed training started.
+        is_last: Whether training ends here.
+    """
+
+    model: keras.Model
+    history: History
+    best_epoch: int
+    best_weights: list[np.ndarray] | None
+    is_last: bool
+
+
+Hook = Callable[[Moment], None]
+
+
+def fit(
+    model: keras.Model,
+    train: Examples,
+    validation: Examples | None,
+    settings: FitSettings,
+    *,
+    history: Sequence[dict[str, float]] = (),
+    hooks: Sequence[Hook] = (),
+) -> Moment | None:
+    """Trains a compiled model; afterwards it holds the weights of the last epoch.
+
+    Args:
+        model: Compiled, with an optimizer that has a `learning_rate` variable.
+        train: What to train on.
+        validation: What to measure `val_…` on.
+        settings: Epochs, batches, learning rate, when to stop.
+        history: Epochs that this model (and its optimizer) has behind it.
+        hooks: Called after each epoch, in this order.
+
+    Returns:
+        The moment after the last epoch; None if the history was complete already.
+
+    Raises:
+        SignportError: The loss became NaN or infinite, or `monitor` is not measured.
+    """
+    driver = _Driver(settings, list(history), tuple(hooks))
+    if driver.is_over():
+        return None
+    start = len(driver.history)
+    steps = math.ceil(len(train) / settings.batch_size)
+    model.fit(
+        _batches(model, train, settings, start),
+        steps_per_epoch=steps,
+        initial_epoch=start,
+        epochs=settings.epochs,
+        validation_data=None if validation is None else _arrays(model, validation),
+        validation_batch_size=max(settings.batch_size, 256),
+        callbacks=[driver],
+        verbose=0,
+    )
+    return driver.moment
+
+
+def compile_model(
+    model: keras.Model, loss: keras.losses.Loss, *, learning_rate: float, weight_decay: float = 0.0
+) -> None:
+    """Compiles a model with AdamW for `fit`, in the form in which checkpoints restore it.
+
+    Batch normalization and biases are not decayed (decay would fight what they are there for).
+    """
+    optimizer = keras.optimizers.AdamW(learning_rate=learning_rate, weight_decay=weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"], jit_compile=False)
+
+
+def seed_everything(seed: int) -> None:
+    """Makes what follows depend on `seed` only, on the same kind of machine."""
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+@contextmanager
+def on_device(device: str) -> Iterator[None]:
+    """Runs its body on `cpu`, on `gpu`, or (`auto`) where TensorFlow likes.
+
+    Raises:
+        SignportError: `gpu` was asked for and TensorFlow sees none.
+    """
+    if device == "gpu" and not tf.config.list_physical_devices("GPU"):
+        raise SignportError("device: gpu; TensorFlow sees no GPU on this machine; use auto or cpu")
+    if device == "auto":
+        yield
+    else:
+        with tf.device(f"/{device.upper()}:0"):
+            yield
+
+
+def _arrays(model: keras.Model, examples: Examples) -> tuple[object, ...]:
+    arrays = (feed(model, examples.inputs), examples.targets)
+    return arrays if examples.weights is None else (*arrays, examples.weights)
+
+
+def _batches(model: keras.Model, train: Examples, settings: FitSettings, start: int) -> tf.data.Dataset:
+    """All batches of epochs `start` and later; an epoch's order depends on the seed and its number only."""
+    inputs = [tf.constant(train.inputs[tensor.name]) for tensor in model.inputs]
+    targets = tf.constant(train.targets)
+    weights = None if train.weights is None else tf.constant(train.weights)
+
+    def order(epoch: tf.Tensor) -> tf.data.Dataset:
+        rows = tf.random.experimental.stateless_shuffle(tf.range(len(train)), seed=[settings.seed, epoch])
+        return tf.data.Dataset.from_tensor_slices(rows).batch(settings.batch_size)
+
+    def batch(rows: tf.Tensor) -> tuple[object, ...]:
+        features = [tf.gather(column, rows) for column in inputs]
+        picked = (features[0] if len(features) == 1 else tuple(features), tf.gather(targets, rows))
+        return picked if weights is None else (*picked, tf.gather(weights, rows))
+
+    epochs = tf.data.Dataset.range(start, settings.epochs)
+    return epochs.flat_map(order).map(batch).prefetch(tf.data.AUTOTUNE)
+
+
+class _Driver(keras.callbacks.Callback):
+    """Sets up each epoch from seed and history, and draws the conclusions after it."""
+
+    def __init__(self, settings: FitSettings, history: History, hooks: tuple[Hook, ...]):
+        super().__init__()
+        self.settings = settings
+        self.history = history
+        self.hooks = hooks
+        self.best_weights: list[np.ndarray] | None = None
+        self.moment: Moment | None = None
+
+    def values(self) -> list[float]:
+        """The monitored value of each epoch, lower being better."""
+        sign = -1 if "accuracy" in self.settings.monitor else 1
+        return [sign * row[self.settings.monitor] for row in self.history]
+
+    def is_over(self) -> bool:
+        return len(self.history) >= self.settings.epochs or has_stalled(self.values(), self.settings.patience)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        self.model.optimizer.learning_rate.assign(self.settings.schedule.rate(epoch, self.values()))
+        states = [state for state in self.model.variables if state.path.endswith("seed_generator_state")]
+        for number, state in enumerate(states):
+            random = np.random.default_rng([self.settings.seed, epoch, number])
+            state.assign(random.integers(0, 2**32, size=state.shape, dtype=np.uint32))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        row = {"epoch": epoch + 1, "learning_rate": float(self.model.optimizer.learning_rate)}
+        row |= {name: float(value) for name, value in (logs or {}).items()}
+        for name, value in row.items():
+            if not math.isfinite(value):
+                raise SignportError(
+                    f"training.learning_rate: {row['learning_rate']:g}; {name} became {value} in epoch {epoch + 1}; "
+                    "lower the learning rate or check the landmarks"
+                )
+        if self.settings.monitor not in row:
+            raise SignportError(f"monitor {self.settings.monitor!r} is not measured; choose one of: {', '.join(row)}")
+        self.history.append(row)
+        best = best_epoch(self.values())
+        if best == epoch:
+            self.best_weights = self.model.get_weights()
+        self.moment = Moment(self.model, list(self.history), best + 1, self.best_weights, self.is_over())
+        self.model.stop_training = self.is_over()
+        for hook in self.hooks:
+            hook(self.moment)

@@ -1,0 +1,239 @@
+"""Recipes: everything that decides how a model is trained, in one commented YAML file."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from signport.datasets.augmentation import Augmentation
+from signport.errors import SignportError
+from signport.files import sha256_bytes
+from signport.models.registry import family_named
+from signport.training.schedule import Schedule
+from signport.training.settings import from_mapping, override, read_mapping, to_mapping
+
+
+def _require(holds: bool, key: str, value: object, what: str) -> None:
+    if not holds:
+        raise SignportError(f"{key}: {value}; it must be {what}")
+
+
+@dataclass(frozen=True)
+class DataRecipe:
+    """What is trained on.
+
+    Attributes:
+        validation: Share of the samples that choose the best epoch, above 0 and below 1.
+        test: Share of the samples that are held back for the final figures, 0 to below 1.
+        split_by: `group` (a signer or recording is never on both sides), `label` (stratified random), or `auto`:
+            by group where the cache knows groups.
+        augmentation: How augmented copies of the training samples are made.
+    """
+
+    validation: float = 0.15
+    test: float = 0.15
+    split_by: Literal["auto", "group", "label"] = "auto"
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        _require(0 < self.validation < 1, "data.validation", self.validation, "above 0 and below 1")
+        _require(0 <= self.test < 1, "data.test", self.test, "at least 0 and below 1")
+        _require(
+            self.validation + self.test < 1, "data.validation + data.test", self.validation + self.test, "below 1"
+        )
+
+
+@dataclass(frozen=True)
+class TrainingRecipe:
+    """How the weights are found.
+
+    Attributes:
+        epochs: Most passes over the training samples.
+        batch_size: Samples a step.
+        learning_rate: Peak learning rate of AdamW.
+        weight_decay: Decoupled weight decay of AdamW, a step, in learning rates.
+        label_smoothing: How much of the target is spread over all classes, 0 to below 1.
+        loss: `cross_entropy` or `focal`.
+        focal_gamma: Exponent of the focal loss (Lin et al. 2017, eq. 4).
+        class_weights: `balanced` weighs each class by the inverse of its size; `none` counts samples alike.
+        schedule: Learning rate over the epochs: `constant`, `plateau` or `cosine`.
+        warmup_epochs: Epochs of a linear rise to the peak, with any schedule.
+        plateau_factor: What `plateau` multiplies the learning rate by.
+        plateau_patience: Epochs without a better `monitor` before it does so.
+        monitor: What the best epoch is chosen by.
+        early_stopping_patience: Epochs without a better `monitor` before training stops; 0 never stops early.
+        checkpoint_every: Epochs between checkpoints.
+    """
+
+    epochs: int = 60
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    label_smoothing: float = 0.0
+    loss: Literal["cross_entropy", "focal"] = "cross_entropy"
+    focal_gamma: float = 2.0
+    class_weights: Literal["balanced", "none"] = "balanced"
+    schedule: Literal["constant", "plateau", "cosine"] = "cosine"
+    warmup_epochs: int = 0
+    plateau_factor: float = 0.5
+    plateau_patience: int = 5
+    monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
+    early_stopping_patience: int = 15
+    checkpoint_every: int = 10
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "checkpoint_every", "plateau_patience"):
+            _require(getattr(self, name) >= 1, f"training.{name}", getattr(self, name), "at least 1")
+        for name in ("weight_decay", "focal_gamma", "warmup_epochs", "early_stopping_patience"):
+            _require(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "at least 0")
+        _require(self.learning_rate > 0, "training.learning_rate", self.learning_rate, "above 0")
+        _require(0 <= self.label_smoothing < 1, "training.label_smoothing", self.label_smoothing, "0 to below 1")
+        _require(0 < self.plateau_factor < 1, "training.plateau_factor", self.plateau_factor, "between 0 and 1")
+
+    def learning_rates(self) -> Schedule:
+        """The learning rate over the epochs."""
+        return Schedule(
+            kind=self.schedule,
+            peak=self.learning_rate,
+            epochs=self.epochs,
+            warmup_epochs=self.warmup_epochs,
+            plateau_factor=self.plateau_factor,
+            plateau_patience=self.plateau_patience,
+        )
+
+
+@dataclass(frozen=True)
+class QuantizationRecipe:
+    """How `signport export` makes the int8 model of a run.
+
+    Attributes:
+        engine: What quantizes.
+        epochs: Epochs of distillation from the float model; 0 only calibrates.
+        learning_rate: Of the distillation; a tenth of the training's or less, so that the model stays where it is.
+        batch_size: Samples a step of it.
+        temperature: Softens both models' probabilities in the distillation loss.
+        calibration_samples: Training samples that the activation ranges are measured on.
+    """
+
+    engine: Literal["signport"] = "signport"
+    epochs: int = 3
+    learning_rate: float = 1e-5
+    batch_size: int = 64
+    temperature: float = 1.0
+    calibration_samples: int = 512
+
+    def __post_init__(self) -> None:
+        _require(self.epochs >= 0, "quantization.epochs", self.epochs, "at least 0")
+        for name in ("learning_rate", "temperature"):
+            _require(getattr(self, name) > 0, f"quantization.{name}", getattr(self, name), "above 0")
+        for name in ("batch_size", "calibration_samples"):
+            _require(getattr(self, name) >= 1, f"quantization.{name}", getattr(self, name), "at least 1")
+
+
+@dataclass(frozen=True)
+class LoggingRecipe:
+    """Where progress is written, besides `history.csv`.
+
+    Attributes:
+        tensorboard: Scalars for TensorBoard in the run's `tensorboard/`.
+        wandb: Weights & Biases, if installed; `WANDB_MODE=offline` keeps it on this machine.
+        wandb_project: The project there.
+    """
+
+    tensorboard: bool = True
+    wandb: bool = False
+    wandb_project: str = "signport"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training recipe with every value resolved.
+
+    Attributes:
+        name: What runs are called after.
+        family: The kind of model.
+        seed: Decides the split, the augmentation, the initial weights, the order of batches and the dropout.
+        device: `cpu`, `gpu`, or `auto` for a GPU where TensorFlow sees one.
+        model: The family's own settings, an instance of its `config` class.
+        data: What is trained on.
+        training: How the weights are found.
+        quantization: How the int8 model is made.
+        logging: Where progress is written.
+    """
+
+    name: str
+    family: str
+    seed: int = 0
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    model: Any = None
+    data: DataRecipe = field(default_factory=DataRecipe)
+    training: TrainingRecipe = field(default_factory=TrainingRecipe)
+    quantization: QuantizationRecipe = field(default_factory=QuantizationRecipe)
+    logging: LoggingRecipe = field(default_factory=LoggingRecipe)
+
+    def __post_init__(self) -> None:
+        _require(self.seed >= 0, "seed", self.seed, "at least 0")
+        config = family_named(self.family).config
+        if self.model is None:
+            object.__setattr__(self, "model", config())
+        elif not isinstance(self.model, config):
+            raise SignportError(f"model: {self.model!r}; family {self.family!r} takes a {config.__name__}")
+
+    def to_yaml(self) -> str:
+        """The recipe as YAML that `load_recipe` reads back to an equal recipe."""
+        return yaml.safe_dump(to_mapping(self), sort_keys=False, allow_unicode=True)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that decides the weights (not: device, logging, quantization)."""
+        decides = to_mapping(self)
+        for section in ("device", "logging", "quantization"):
+            del decides[section]
+        return sha256_bytes(json.dumps(decides, sort_keys=True).encode())
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Names of the recipes that come with signport."""
+    folder = resources.files("signport.training") / "recipes"
+    return tuple(sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(".yaml")))
+
+
+def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Reads a recipe.
+
+    Args:
+        name_or_path: A name of `recipe_names()`, or the path of a YAML file.
+        overrides: `section.key=value`, applied in this order over the file.
+
+    Raises:
+        SignportError: No such recipe, an unknown key, a wrong type or value, or an undefined `$VARIABLE`.
+    """
+    path = _recipe_path(str(name_or_path))
+    mapping = read_mapping(path)
+    for assignment in overrides:
+        override(mapping, assignment)
+    mapping.setdefault("name", path.stem)
+    if "family" not in mapping:
+        raise SignportError(f"{path}: family: missing; name the kind of model")
+    model = mapping.pop("model", None) or {}
+    if not isinstance(model, dict):
+        raise SignportError(f"{path}: model: {model!r}; expected a section of keys and values")
+    config = from_mapping(family_named(str(mapping["family"])).config, model, str(path), "model.")
+    # The type of `model` depends on the family, so it is converted above and put in place here.
+    recipe = from_mapping(Recipe, mapping, str(path))
+    return Recipe(**{**recipe.__dict__, "model": config})
+
+
+def _recipe_path(name_or_path: str) -> Path:
+    if name_or_path in recipe_names():
+        return Path(str(resources.files("signport.training") / "recipes" / f"{name_or_path}.yaml"))
+    path = Path(name_or_path)
+    if not path.is_file():
+        raise SignportError(
+            f"recipe {name_or_path!r}: no such file; give a YAML file or one of: {', '.join(recipe_names())}"
+        )
+    return path

@@ -1,0 +1,291 @@
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from signport.datasets import capture_journal
+from signport.datasets.cache import LandmarkCache
+from signport.datasets.image_folder import capture_images, image_groups
+from signport.errors import SignportError
+from signport.landmarks.hand_detector import HandDetector, hand_landmarker_task
+from tests.drawn_hands import drawn_hand, hand_folder, write_image
+
+GREY = np.full((50, 60, 3), 90, np.uint8)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Two classes with hands in several formats, one image without a hand, one unreadable."""
+    folder = hand_folder(tmp_path_factory.mktemp("photos"), images=3)
+    write_image(folder / "A/signer2/deep/extra.JPG", drawn_hand(spread=1.2))
+    write_image(folder / "B/one.webp", drawn_hand(spread=1.1))
+    write_image(folder / "B/two.bmp", drawn_hand(spread=1.15))
+    write_image(folder / "A/grey.png", GREY)
+    (folder / "B/broken.jpeg").write_bytes(b"\xff\xd8\xff no image")
+    (folder / "B/notes.txt").write_text("not an image")
+    write_image(folder / "A/.hidden.png", GREY)
+    write_image(folder / "loose.png", GREY)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def captured(photos, tmp_path_factory):
+    path = tmp_path_factory.mktemp("captured") / "hands.parquet"
+    capture_images(photos, path)
+    return path
+
+
+def test_every_hand_becomes_a_sample_with_what_the_detector_said(captured, photos):
+    cache = LandmarkCache.read(captured)
+    assert cache.classes == ("A", "B")
+    assert cache.per_class() == {"A": 4, "B": 5}
+    assert "A/signer2/deep/extra.JPG" in cache.sample_ids
+    with HandDetector() as detector:
+        wanted = detector.detect(drawn_hand(spread=0.7))
+        sha256, version = detector.model_sha256, detector.version
+    row = cache.sample_ids.index("A/hand00.png")
+    np.testing.assert_array_equal(cache.landmarks[row], wanted.landmarks)
+    np.testing.assert_array_equal(cache.world_landmarks[row], wanted.world_landmarks)
+    assert cache.handedness[row] == np.float32(wanted.handedness)
+    assert cache.image_sizes[row].tolist() == [160, 160]
+    assert cache.header.extractor["model_sha256"] == sha256
+    assert cache.header.extractor["version"] == version
+
+
+def test_what_gave_no_sample_is_listed_with_its_reason(captured):
+    skipped = {(entry.source, entry.label, entry.reason) for entry in LandmarkCache.read(captured).header.skipped}
+    assert skipped == {
+        ("A/grey.png", "A", "no hand"),
+        ("B/broken.jpeg", "B", "unreadable"),
+        ("loose.png", None, "not in a class folder"),
+    }
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_workers(captured, photos, tmp_path):
+    capture_images(photos, tmp_path / "hands.parquet", workers=2)
+    assert (tmp_path / "hands.parquet").read_bytes() == captured.read_bytes()
+    assert (tmp_path / "hands.json").read_bytes() == captured.with_suffix(".json").read_bytes()
+
+
+def test_a_killed_capture_goes_on_where_it_was_and_ends_with_the_same_bytes(tmp_path):
+    folder = hand_folder(tmp_path / "photos", images=60, classes=("A",))
+    output, journal = tmp_path / "hands.parquet", tmp_path / "hands.parquet.partial/finished.jsonl"
+    capture_images(folder, tmp_path / "whole.parquet", workers=2)
+    code = "import sys; from signport.datasets.image_folder import capture_images; capture_images(*sys.argv[1:])"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with subprocess.Popen([sys.executable, "-c", code, str(folder), str(output)], env=environment) as process:
+        while process.poll() is None and not (journal.is_file() and journal.read_bytes().count(b"\n") > 5):
+            time.sleep(0.005)
+        process.kill()
+    assert process.returncode == -9, "the capture ended before it could be killed"
+    assert not output.exists()
+    finished = journal.read_bytes().count(b"\n") - 1
+    assert 5 <= finished < 60
+    with journal.open("ab") as file:
+        file.write(b'{"name": "A/hand59.png", "sta')  # a line that the kill tore
+
+    # An image that is known is not looked at again: could it be, the black square would be found to hold no hand.
+    first = folder / "A/hand00.png"
+    stat = first.stat()
+    black = write_image(tmp_path / "black.png", np.zeros((8, 8, 3), np.uint8)).read_bytes()
+    first.write_bytes(black.ljust(stat.st_size, b"\0"))
+    os.utime(first, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+    cache = capture_images(folder, output)
+    assert len(cache) == 60
+    assert output.read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+    assert not journal.parent.exists()
+
+
+def _journal_of_a_failed_capture(tmp_path, monkeypatch, **options):
+    """Captures two images, of which writing the cache fails; returns folder and output."""
+    folder = hand_folder(tmp_path / "photos", images=1)
+    output = tmp_path / "hands.parquet"
+
+    def full(*_args):
+        raise SignportError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LandmarkCache, "write", full)
+        with pytest.raises(SignportError, match="disk full"):
+            capture_images(folder, output, **options)
+    return folder, output
+
+
+def test_an_image_that_changed_is_looked_at_again(tmp_path, monkeypatch):
+    folder, output = _journal_of_a_failed_capture(tmp_path, monkeypatch)
+    write_image(folder / "A/hand00.png", drawn_hand(size=200, spread=1.3))
+    cache = capture_images(folder, output)
+    assert cache.image_sizes.tolist() == [[200, 200], [160, 160]]
+
+
+def test_other_options_start_anew(tmp_path, monkeypatch):
+    folder, output = _journal_of_a_failed_capture(tmp_path, monkeypatch)
+    bordered = capture_images(folder, output, border=0.25)
+    capture_images(folder, tmp_path / "fresh.parquet", border=0.25)
+    assert output.read_bytes() == (tmp_path / "fresh.parquet").read_bytes()
+    assert bordered.header.extractor["options"]["border"] == 0.25
+
+
+def test_two_captures_do_not_write_to_one_output(tmp_path):
+    folder = hand_folder(tmp_path / "photos", images=1)
+    with capture_journal.CaptureJournal(tmp_path / "hands.parquet.partial", {}):
+        with pytest.raises(SignportError, match="another capture is writing here"):
+            capture_images(folder, tmp_path / "hands.parquet")
+
+
+def test_auto_border_finds_what_is_cropped_too_tightly_and_leaves_the_rest(tmp_path):
+    whole = drawn_hand()
+    folder = tmp_path / "photos"
+    write_image(folder / "A/whole.png", whole)
+    write_image(folder / "A/tight.png", whole[40:120, 52:100])
+    plain = capture_images(folder, tmp_path / "plain.parquet")
+    auto = capture_images(folder, tmp_path / "auto.parquet", border="auto")
+    assert plain.sample_ids == ["A/whole.png"]
+    assert auto.sample_ids == ["A/tight.png", "A/whole.png"]
+    np.testing.assert_array_equal(auto.landmarks[1], plain.landmarks[0])
+
+
+def test_a_users_own_models_are_used_and_recorded(photos, captured, tmp_path):
+    model = tmp_path / "mine.task"
+    model.write_bytes(hand_landmarker_task())
+    capture_images(photos, tmp_path / "hands.parquet", model=model)
+    assert (tmp_path / "hands.parquet").read_bytes() == captured.read_bytes()
+    model.write_bytes(b"PK\x03\x04 cut")
+    with pytest.raises(SignportError, match=r"mine\.task: a damaged zip archive"):
+        capture_images(photos, tmp_path / "hands.parquet", model=model)
+
+
+def test_classes_choose_and_order(photos, tmp_path):
+    cache = capture_images(photos, tmp_path / "b.parquet", classes=["B"])
+    assert cache.classes == ("B",)
+    assert {entry.label for entry in cache.header.skipped} == {"B", None}
+    with pytest.raises(SignportError, match="no class folder 'Z'; there are: A, B"):
+        capture_images(photos, tmp_path / "z.parquet", classes=["A", "Z"])
+    with pytest.raises(SignportError, match="class 'A' is named twice"):
+        capture_images(photos, tmp_path / "z.parquet", classes=["A", "A"])
+
+
+def test_groups_come_from_a_file_in_the_folder(tmp_path):
+    folder = hand_folder(tmp_path / "photos", images=2, classes=("A",))
+    (folder / "groups.csv").write_text("file,group\nA/hand00.png,ann\nA/hand01.png,bob\nA/gone.png,ann\n")
+    assert capture_images(folder, tmp_path / "hands.parquet").groups == ["ann", "bob"]
+
+
+def test_groups_come_from_a_mapping_or_a_pattern(tmp_path):
+    names = ["A/ann_1.png", "B/bob_7.png"]
+    assert image_groups(tmp_path, names) == {}
+    assert image_groups(tmp_path, names, group_regex=r"/([a-z]+)_") == dict(zip(names, ("ann", "bob"), strict=True))
+    assert image_groups(tmp_path, names, dict.fromkeys(names, "x")) == dict.fromkeys(names, "x")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"groups": {"A/1.png": "ann"}}, "groups: no group for image 'A/2.png'"),
+        ({"group_regex": "1"}, "'1' has 0 capturing groups; it needs exactly one"),
+        ({"group_regex": "("}, r"'\(' is no regular expression"),
+        ({"group_regex": "(1)"}, "does not match image 'A/2.png'"),
+    ],
+)
+def test_an_image_without_a_group_is_refused_where_groups_are_given(tmp_path, arguments, message):
+    with pytest.raises(SignportError, match=message):
+        image_groups(tmp_path, ["A/1.png", "A/2.png"], **arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name,signer\nA/1.png,ann\n", r"columns are \['name', 'signer'\]; it needs the columns file and group"),
+        ("file,group\nA/1.png,\n", "image 'A/1.png' has an empty group"),
+        ("", "columns are None"),
+    ],
+)
+def test_a_bad_groups_file_is_refused(tmp_path, text, message):
+    (tmp_path / "groups.csv").write_text(text)
+    with pytest.raises(SignportError, match=rf"groups\.csv: {message}"):
+        image_groups(tmp_path, ["A/1.png"])
+
+
+def test_folders_without_images_are_refused_by_name(tmp_path):
+    output = tmp_path / "out.parquet"
+    with pytest.raises(SignportError, match="gone: No such file or directory"):
+        capture_images(tmp_path / "gone", output)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(SignportError, match="empty: holds nothing"):
+        capture_images(empty, output)
+    write_image(empty / "1.png", GREY)
+    with pytest.raises(SignportError, match="empty: holds 1 images and no folder"):
+        capture_images(empty, output)
+    (empty / "A").mkdir()
+    with pytest.raises(SignportError, match="empty/A: holds no image"):
+        capture_images(empty, output)
+    assert not output.exists()
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_class_in_which_no_hand_is_found_is_refused_and_the_earlier_output_stays(tmp_path):
+    folder = hand_folder(tmp_path / "photos", images=1, classes=("A",))
+    output = tmp_path / "hands.parquet"
+    capture_images(folder, output)
+    before = output.read_bytes()
+    write_image(folder / "None/noise.png", GREY)
+    (folder / "None/broken.png").write_bytes(b"")
+    with pytest.raises(SignportError, match=r"photos/None: class 'None' comes out empty, 1 x unreadable, 1 x no hand"):
+        capture_images(folder, output)
+    assert output.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"workers": 0}, "workers is 0"),
+        ({"border": -1}, "border is -1"),
+        ({"border": "much"}, "border is 'much'"),
+        ({"min_detection_confidence": 2}, "min_detection_confidence is 2"),
+    ],
+)
+def test_bad_options_are_refused(photos, tmp_path, options, message):
+    with pytest.raises(SignportError, match=message):
+        capture_images(photos, tmp_path / "out.parquet", **options)
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_any_detection(photos, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SignportError, match="file/out.parquet.partial: cannot write"):
+        capture_images(photos, tmp_path / "file/out.parquet")
+    with pytest.raises(SignportError, match="call it out.csv.parquet"):
+        capture_images(photos, tmp_path / "out.csv")
+    (tmp_path / "folder.parquet").mkdir()
+    with pytest.raises(SignportError, match=r"folder\.parquet: is a folder"):
+        capture_images(photos, tmp_path / "folder.parquet")
+
+
+def test_a_full_disk_leaves_the_earlier_output_and_what_was_finished(tmp_path, monkeypatch):
+    folder = hand_folder(tmp_path / "photos", images=3, classes=("A",))
+    output = tmp_path / "hands.parquet"
+    shutil.copytree(folder, tmp_path / "one")
+    capture_images(tmp_path / "one", output)
+    before = output.read_bytes()
+    dumps, lines = json.dumps, []
+
+    def full_after_two(entry, **keywords):
+        if "answer" in entry:
+            lines.append(entry)
+            if len(lines) > 2:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return dumps(entry, **keywords)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(capture_journal.json, "dumps", full_after_two)
+        with pytest.raises(OSError, match="No space left"):
+            capture_images(folder, output)
+    assert output.read_bytes() == before
+    assert (tmp_path / "hands.parquet.partial/finished.jsonl").read_bytes().count(b"\n") == 3
