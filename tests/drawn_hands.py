@@ -8,7 +8,11 @@ import numpy as np
 
 _SKIN, _EDGE, _BACKGROUND = (225, 172, 140), (170, 115, 90), (70, 95, 80)
 _SUPERSAMPLING = 4
-_TONES = ((1.0, _EDGE), (0.86, tuple((edge + 2 * skin) // 3 for edge, skin in zip(_EDGE, _SKIN, strict=True))), (0.62, _SKIN))
+_TONES = (
+    (1.0, _EDGE),
+    (0.86, tuple((edge + 2 * skin) // 3 for edge, skin in zip(_EDGE, _SKIN, strict=True))),
+    (0.62, _SKIN),
+)
 # (x, y) of the knuckle, length, and angle from upright in degrees, in image sizes.
 _FINGERS = ((0.415, 0.5, 0.24, -14), (0.475, 0.475, 0.27, -3), (0.54, 0.485, 0.25, 8), (0.6, 0.52, 0.19, 20))
 _PALM = ((0.4, 0.5), (0.6, 0.52), (0.6, 0.7), (0.55, 0.82), (0.45, 0.82), (0.4, 0.68))

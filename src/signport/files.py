@@ -23,7 +23,9 @@ def _prepare_parent(path: Path) -> None:
 
 
 def _cannot_write(path: Path, error: OSError) -> SignportError:
-    return SignportError(f"{path}: cannot write ({error.strerror}); free space or choose a folder you can write to")
+    return SignportError(
+        f"{path}: cannot write ({error.strerror or error}); free space or choose a folder you can write to"
+    )
 
 
 @contextlib.contextmanager
@@ -57,9 +59,11 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     """Yields a temporary folder; on success it replaces `path` whole, on failure it goes.
 
     Raises:
-        SignportError: As `atomic_file`.
+        SignportError: As `atomic_file`, or `path` is a file.
     """
     path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise SignportError(f"{path}: is a file, not a folder; choose another output")
     _prepare_parent(path)
     temporary: Path | None = None
     try:
@@ -69,8 +73,13 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         if path.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
             path.rename(old / path.name)
-            temporary.rename(path)
-            shutil.rmtree(old)
+            try:
+                temporary.rename(path)
+            except OSError:
+                (old / path.name).rename(path)
+                raise
+            finally:
+                shutil.rmtree(old, ignore_errors=True)
         else:
             temporary.rename(path)
     except OSError as error:

@@ -12,7 +12,7 @@ Step = TypeVar("Step")
 class ProgressBar:
     """What a long loop reports its steps to; see `progress_bar`."""
 
-    def __init__(self, done: int, bar: Any = None, task: Any = None):
+    def __init__(self, done: int, bar: Any = None, task: Any = None) -> None:
         self.done = done
         self.status = ""
         self._bar = bar

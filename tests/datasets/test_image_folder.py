@@ -1,20 +1,17 @@
-import errno
-import json
 import os
-import shutil
 import subprocess
 import sys
 import time
 
 import numpy as np
 import pytest
+from tests.drawn_hands import drawn_hand, hand_folder, write_image
 
 from signport.datasets import capture_journal
 from signport.datasets.cache import LandmarkCache
 from signport.datasets.image_folder import capture_images, image_groups
 from signport.errors import SignportError
 from signport.landmarks.hand_detector import HandDetector, hand_landmarker_task
-from tests.drawn_hands import drawn_hand, hand_folder, write_image
 
 GREY = np.full((50, 60, 3), 90, np.uint8)
 
@@ -135,16 +132,16 @@ def test_other_options_start_anew(tmp_path, monkeypatch):
 
 def test_two_captures_do_not_write_to_one_output(tmp_path):
     folder = hand_folder(tmp_path / "photos", images=1)
-    with capture_journal.CaptureJournal(tmp_path / "hands.parquet.partial", {}):
-        with pytest.raises(SignportError, match="another capture is writing here"):
-            capture_images(folder, tmp_path / "hands.parquet")
+    other = capture_journal.CaptureJournal(tmp_path / "hands.parquet.partial", {})
+    with other, pytest.raises(SignportError, match="another capture is writing here"):
+        capture_images(folder, tmp_path / "hands.parquet")
 
 
 def test_auto_border_finds_what_is_cropped_too_tightly_and_leaves_the_rest(tmp_path):
     whole = drawn_hand()
     folder = tmp_path / "photos"
     write_image(folder / "A/whole.png", whole)
-    write_image(folder / "A/tight.png", whole[40:120, 52:100])
+    write_image(folder / "A/tight.png", whole[26:90, 50:110])
     plain = capture_images(folder, tmp_path / "plain.parquet")
     auto = capture_images(folder, tmp_path / "auto.parquet", border="auto")
     assert plain.sample_ids == ["A/whole.png"]
@@ -259,33 +256,37 @@ def test_bad_options_are_refused(photos, tmp_path, options, message):
 
 def test_an_output_that_cannot_be_written_is_refused_before_any_detection(photos, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(SignportError, match="file/out.parquet.partial: cannot write"):
+    with pytest.raises(SignportError, match=r"file/out.parquet.partial: cannot write"):
         capture_images(photos, tmp_path / "file/out.parquet")
-    with pytest.raises(SignportError, match="call it out.csv.parquet"):
+    with pytest.raises(SignportError, match=r"call it out.csv.parquet"):
         capture_images(photos, tmp_path / "out.csv")
     (tmp_path / "folder.parquet").mkdir()
     with pytest.raises(SignportError, match=r"folder\.parquet: is a folder"):
         capture_images(photos, tmp_path / "folder.parquet")
 
 
-def test_a_full_disk_leaves_the_earlier_output_and_what_was_finished(tmp_path, monkeypatch):
-    folder = hand_folder(tmp_path / "photos", images=3, classes=("A",))
-    output = tmp_path / "hands.parquet"
-    shutil.copytree(folder, tmp_path / "one")
-    capture_images(tmp_path / "one", output)
-    before = output.read_bytes()
-    dumps, lines = json.dumps, []
+def test_a_full_disk_leaves_the_earlier_output_and_what_was_finished(tmp_path):
+    folder = hand_folder(tmp_path / "photos", images=6, classes=("A",))
+    output, journal = tmp_path / "hands.parquet", tmp_path / "hands.parquet.partial/finished.jsonl"
+    output.write_bytes(b"earlier")
+    # The largest file that the process may write stands in for a disk that fills up: the system call fails likewise.
+    code = (
+        "import resource, sys\n"
+        "from signport.datasets.image_folder import capture_images\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
+        "capture_images(*sys.argv[1:])\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder), str(output)],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "SignportError" in done.stderr.splitlines()[-1]
+    assert "hands.parquet.partial: cannot write" in done.stderr.splitlines()[-1]
+    assert output.read_bytes() == b"earlier"
+    finished = journal.read_bytes().count(b"\n") - 1
+    assert 1 <= finished < 6
 
-    def full_after_two(entry, **keywords):
-        if "answer" in entry:
-            lines.append(entry)
-            if len(lines) > 2:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return dumps(entry, **keywords)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(capture_journal.json, "dumps", full_after_two)
-        with pytest.raises(OSError, match="No space left"):
-            capture_images(folder, output)
-    assert output.read_bytes() == before
-    assert (tmp_path / "hands.parquet.partial/finished.jsonl").read_bytes().count(b"\n") == 3
+    capture_images(folder, output)
+    capture_images(folder, tmp_path / "fresh.parquet")
+    assert output.read_bytes() == (tmp_path / "fresh.parquet").read_bytes()

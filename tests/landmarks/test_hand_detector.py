@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.drawn_hands import drawn_hand
 
 from signport.errors import SignportError
 from signport.landmarks import hand_detector
 from signport.landmarks.asset_bundle import bundle_bytes, read_bundle
 from signport.landmarks.hand_detector import HandDetector, hand_landmarker_task
-from tests.drawn_hands import drawn_hand
 
 GOOGLE_BUNDLE = Path(__file__).parents[3] / "shared/data/models/gesture_recognizer.task"
 
@@ -83,12 +83,12 @@ def test_an_image_that_is_no_rgb_of_bytes_is_refused(detector):
     for image in (np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.float32), np.zeros((0, 8, 3), np.uint8)):
         with pytest.raises(SignportError, match="uint8"):
             detector.detect(image)
-    with pytest.raises(SignportError, match="border is -0.1"):
+    with pytest.raises(SignportError, match=r"border is -0.1"):
         detector.detect(drawn_hand(), border=-0.1)
 
 
 def test_a_confidence_out_of_range_is_refused():
-    with pytest.raises(SignportError, match="min_detection_confidence is 1.5"):
+    with pytest.raises(SignportError, match=r"min_detection_confidence is 1.5"):
         HandDetector(1.5)
 
 
@@ -121,7 +121,7 @@ def test_a_bundle_that_lacks_a_model_is_refused_by_name(tmp_path):
 
 def test_a_bundle_of_broken_models_is_refused_in_one_line(tmp_path):
     path = tmp_path / "broken.task"
-    path.write_bytes(bundle_bytes({name: b"no model" for name in read_bundle(hand_landmarker_task())}))
+    path.write_bytes(bundle_bytes(dict.fromkeys(read_bundle(hand_landmarker_task()), b"no model")))
     with pytest.raises(SignportError, match=r"broken\.task: MediaPipe cannot load") as raised:
         HandDetector(model=path)
     assert "\n" not in str(raised.value)

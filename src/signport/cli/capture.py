@@ -17,6 +17,7 @@ def _group() -> None:
 def images(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Class folders: DIR/<class>/**/image.jpg")],
     output: Annotated[Path, typer.Argument(metavar="OUT.parquet", help="The cache to write")],
+    *,
     min_detection_confidence: Annotated[float, typer.Option(help="Least score of the palm detector, 0 to 1")] = 0.5,
     workers: Annotated[int, typer.Option(help="Number of processes; the result does not depend on it")] = 1,
     border: Annotated[

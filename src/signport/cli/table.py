@@ -23,6 +23,7 @@ class LabelPosition(StrEnum):
 def npz(
     file: Annotated[Path, typer.Argument(metavar="FILE.npz", help="Table with features and labels")],
     output: _Output,
+    *,
     features_key: Annotated[
         str | None, typer.Option(help="Array of 84 features, or 63 or 42 coordinates, a row [default: features or X]")
     ] = None,
@@ -38,7 +39,9 @@ def npz(
     from signport.cli.cache import print_classes
     from signport.datasets.tables import import_npz
 
-    cache = import_npz(file, output, features_key, labels_key, names_key, group_key)
+    cache = import_npz(
+        file, output, features_key=features_key, labels_key=labels_key, names_key=names_key, group_key=group_key
+    )
     print_classes(cache)
     print(f"{output}: {len(cache)} samples of {len(cache.classes)} classes")
 
@@ -47,6 +50,7 @@ def npz(
 def csv_table(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="Table with 63 or 42 coordinates and a label a row")],
     output: _Output,
+    *,
     label_column: Annotated[
         str | None, typer.Option(help="Name of the label column [default: label, class, …, or the one with text]")
     ] = None,
@@ -59,6 +63,8 @@ def csv_table(
     from signport.cli.cache import print_classes
     from signport.datasets.csv_table import import_csv
 
-    cache = import_csv(file, output, label_column, group_column, label_position.value)
+    cache = import_csv(
+        file, output, label_column=label_column, group_column=group_column, label_position=label_position.value
+    )
     print_classes(cache)
     print(f"{output}: {len(cache)} samples of {len(cache.classes)} classes")

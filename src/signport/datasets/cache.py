@@ -152,7 +152,7 @@ class LandmarkCache:
         (1, 21, 3)
     """
 
-    def __init__(self, header: CacheHeader, table: pa.Table, path: Path | None = None):
+    def __init__(self, header: CacheHeader, table: pa.Table, path: Path | None = None) -> None:
         self.header = header
         self.table = table
         self.path = path
@@ -162,8 +162,17 @@ class LandmarkCache:
         """Builds a cache in memory, sorted by sample id.
 
         Raises:
-            SignportError: A class has no sample, a label is unknown, or two samples share an id.
+            SignportError: A class has no sample, a label is unknown, two samples share an id, or landmarks are not
+                (frames, points, 3) of the topology.
         """
+        points = topology_named(header.topology).num_points
+        for sample in samples:
+            for values in (sample.landmarks, sample.world_landmarks):
+                if values is not None and values.shape != (len(sample.landmarks), points, 3):
+                    raise SignportError(
+                        f"sample {sample.sample_id!r}: landmarks of shape {values.shape}; topology "
+                        f"{header.topology!r} has (frames, {points}, 3)"
+                    )
         rows = sorted((sample.row() for sample in samples), key=lambda row: row["sample_id"])
         counts = Counter(row["label"] for row in rows)
         for name in header.classes:
@@ -212,7 +221,7 @@ class LandmarkCache:
         return LandmarkCache(self.header, self.table, path)
 
     def __len__(self) -> int:
-        return self.table.num_rows
+        return int(self.table.num_rows)
 
     @property
     def topology(self) -> Topology:
@@ -264,7 +273,7 @@ class LandmarkCache:
     @cached_property
     def handedness(self) -> np.ndarray:
         """MediaPipe's probability of a left hand, float32 (samples,); NaN if unknown."""
-        return self.table["handedness"].to_numpy().astype(np.float32)
+        return np.asarray(self.table["handedness"].to_numpy(), np.float32)
 
     @cached_property
     def image_sizes(self) -> np.ndarray:

@@ -23,7 +23,7 @@ class CaptureJournal:
         fingerprint: Everything that decides an answer apart from the image: detector, version, options.
     """
 
-    def __init__(self, folder: Path, fingerprint: dict[str, Any]):
+    def __init__(self, folder: Path, fingerprint: dict[str, Any]) -> None:
         self.folder = folder
         self._path = folder / "finished.jsonl"
         self._known: dict[str, dict[str, Any]] = {}
@@ -74,10 +74,11 @@ class CaptureJournal:
     def _append(self, entry: dict[str, Any]) -> None:
         line = json.dumps(entry).encode() + b"\n"
         try:
-            if self._file.write(line) != len(line):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            written = self._file.write(line)
         except OSError as error:
             raise self._cannot_write(error) from error
+        if written != len(line):
+            raise self._cannot_write(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
     def _cannot_write(self, error: OSError) -> SignportError:
         return SignportError(

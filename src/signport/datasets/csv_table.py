@@ -41,6 +41,7 @@ class _Columns:
 def import_csv(
     path: str | Path,
     output: str | Path,
+    *,
     label_column: str | None = None,
     group_column: str | None = None,
     label_position: str = "auto",
@@ -76,13 +77,15 @@ def import_csv(
         rows = rows[1:]
     if not rows:
         raise SignportError(f"{path}: holds a header, but no rows; give a table with at least one hand")
-    columns = _columns(path, header, rows, label_column, group_column, label_position)
-    labels = [_text(path, line, columns, columns.label, cells, "a label") for line, cells in rows]
+    columns = _columns(
+        path, header, rows, label_column=label_column, group_column=group_column, label_position=label_position
+    )
+    labels = [_text(path, line, columns, cells, columns.label) for line, cells in rows]
     groups = None
     if columns.group is not None:
-        groups = [_text(path, line, columns, columns.group, cells, "a group") for line, cells in rows]
+        groups = [_text(path, line, columns, cells, columns.group) for line, cells in rows]
     landmarks = points_from_columns(_coordinates(path, rows, columns))
-    return write_table(path, output, landmarks, labels, sorted_classes(labels), groups)
+    return write_table(path, output, landmarks, labels=labels, classes=sorted_classes(labels), groups=groups)
 
 
 def _read_rows(path: Path) -> list[tuple[int, list[str]]]:
@@ -126,6 +129,7 @@ def _columns(
     path: Path,
     header: list[str] | None,
     rows: list[tuple[int, list[str]]],
+    *,
     label_column: str | None,
     group_column: str | None,
     label_position: str,
@@ -194,11 +198,13 @@ def _ordered_by_name(coordinates: list[int], names: Sequence[str]) -> list[int]:
     return [places[place] for place in wanted] if sorted(places) == wanted else coordinates
 
 
-def _text(path: Path, line: int, columns: _Columns, column: int, cells: list[str], what: str) -> str:
+def _text(path: Path, line: int, columns: _Columns, cells: list[str], column: int) -> str:
     text = cells[column]
     number = _number(text)
     if not text or (number is not None and not math.isfinite(number)):
-        refuse_cell(path, f"line {line}", columns.names[column], text, what)
+        refuse_cell(
+            path, f"line {line}", columns.names[column], text, "a label" if column == columns.label else "a group"
+        )
     # A class index that pandas has turned into a float (`3.0`) is still class 3.
     return str(int(number)) if number is not None and number.is_integer() and "." in text else text
 

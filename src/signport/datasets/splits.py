@@ -62,6 +62,9 @@ def split(
     shares = np.array([1 - validation - test, validation, test])
     if shares.min() < 0 or shares[0] == 0:
         raise SignportError(f"validation {validation} + test {test}: shares must be at least 0 and their sum below 1")
+    for name, count in cache.per_class().items():
+        if not count:
+            raise SignportError(f"{cache.path or 'cache'}: class {name!r} has no sample; add some or remove the class")
     known = any(group is not None for group in cache.groups)
     if by == "group" and not known:
         raise SignportError(f"{cache.path or 'cache'}: no sample has a group, so it can't be split by group; use label")

@@ -31,6 +31,7 @@ _GROUP_KEYS = ("groups", "group")
 def import_npz(
     path: str | Path,
     output: str | Path,
+    *,
     features_key: str | None = None,
     labels_key: str | None = None,
     names_key: str | None = None,
@@ -76,13 +77,14 @@ def import_npz(
                 f"{path}: {key} has {len(values)} entries, but {features_key} has {len(landmarks)} rows; "
                 "give arrays of the same table"
             )
-    return write_table(path, Path(output), landmarks, labels, classes, groups)
+    return write_table(path, Path(output), landmarks, labels=labels, classes=classes, groups=groups)
 
 
 def write_table(
     path: Path,
     output: Path,
     landmarks: np.ndarray,
+    *,
     labels: Sequence[str],
     classes: Sequence[str],
     groups: Sequence[str] | None,
@@ -146,7 +148,7 @@ def sorted_classes(labels: Sequence[str]) -> list[str]:
 class _NpzArrays:
     """The arrays of an npz file, without pickle."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path) -> None:
         self._path = path
         try:
             with path.open("rb") as file:
@@ -198,7 +200,7 @@ def _landmarks(path: Path, key: str, values: np.ndarray) -> np.ndarray:
     if values.dtype.kind not in "fiu":
         raise SignportError(f"{path}: {key} has type {values.dtype}; it needs numbers")
     if values.ndim == 3 and values.shape[1:] in ((POINTS, 3), (POINTS, 2)):
-        values = values.reshape(len(values), -1)
+        values = values.reshape(len(values), POINTS * values.shape[2])
     widths = (_FEATURES, _COORDINATES_3D, _COORDINATES_2D)
     if values.ndim != 2 or values.shape[1] not in widths:
         raise SignportError(

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from signport.errors import SignportError
-from signport.export.exporter import BACKGROUND, require_export
+from signport.export.card import BACKGROUND
+from signport.export.exporter import require_export
 from signport.export.metadata import ModelInfo, describe, finish, read_labels
 from signport.files import sha256_bytes, write_bytes, write_json
 from signport.landmarks.asset_bundle import bundle_bytes, read_bundle

@@ -66,7 +66,14 @@ def judge(
         found = [Gate("float32 max abs error", worst, gates.float32_max_abs, "most")]
         return found + ([Gate("float32 agreement outside ties", agreement.top1_clear, 1.0, "least")] if classes else [])
     if not FORMATS[form].quantized:
-        found = [Gate(f"{form} max abs error", worst, gates.reduced_max_abs, "most")]
+        if FORMATS[form].float16:
+            found = [Gate(f"{form} max abs error", worst, gates.float16_max_abs, "most")]
+        else:
+            p99 = agreement.p99_abs / reference_scale
+            found = [
+                Gate(f"{form} 99th percentile of abs error", p99, gates.dynamic_p99_abs, "most"),
+                Gate(f"{form} SQNR (dB)", agreement.sqnr_db, gates.dynamic_sqnr_db, "least"),
+            ]
         agreed = Gate(f"{form} agreement", agreement.top1, gates.reduced_agreement, "least")
         return found + ([agreed] if classes else [])
     found = [Gate(f"{form} SQNR (dB)", agreement.sqnr_db, gates.int8_sqnr_db, "least")]

@@ -33,6 +33,22 @@ def hand_features(landmarks: np.ndarray) -> np.ndarray:
     return np.concatenate([scaled.reshape(len(scaled), -1), lengths], axis=1).astype(np.float32)
 
 
+def mediapipe_handedness(handedness: np.ndarray) -> np.ndarray:
+    """What MediaPipe's gesture recognizer feeds to its embedder as handedness.
+
+    Its C++ code calls this the score of a left hand, but it takes the category at index 0, which the Python task calls
+    `Right`: measured on 105 photographs with an embedder that passes its handedness through, 1 - P(left) comes back to
+    3e-8 and P(left) does not (MediaPipe 0.10.21).
+
+    Args:
+        handedness: P(left hand) as the Python task labels it, float (samples,); NaN if unknown.
+
+    Returns:
+        float32 (samples, 1).
+    """
+    return (1 - handedness).astype(np.float32)[:, None]
+
+
 def mediapipe_matrix(landmarks: np.ndarray, image_sizes: np.ndarray | None = None) -> np.ndarray:
     """What MediaPipe's gesture recognizer feeds to its embedder.
 

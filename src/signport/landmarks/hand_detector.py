@@ -111,7 +111,7 @@ class HandDetector:
         model: str | Path | None = None,
         *,
         min_presence_confidence: float = 0.5,
-    ):
+    ) -> None:
         for option, value in (
             ("min_detection_confidence", min_detection_confidence),
             ("min_presence_confidence", min_presence_confidence),

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
+from typing import cast
 
 from signport.errors import SignportError
 
@@ -44,7 +45,7 @@ def import_mediapipe() -> ModuleType:
     finally:
         if hidden:
             del sys.modules["tensorflow"]
-    return mediapipe
+    return cast("ModuleType", mediapipe)
 
 
 def mediapipe_version() -> str:

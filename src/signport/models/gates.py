@@ -9,8 +9,11 @@ class Gates:
 
     Attributes:
         float32_max_abs: Largest absolute error of the float32 file's outputs.
-        reduced_max_abs: The same for the float16 and dynamic-range files.
-        reduced_agreement: Top-1 agreement of those, 0 to 1.
+        float16_max_abs: The same of the float16 file.
+        dynamic_p99_abs: 99th percentile, over samples, of the dynamic-range file's largest absolute error. Not the
+            maximum: that is the error of the one sample nearest to a tie, and grows with the number of samples.
+        dynamic_sqnr_db: Least signal-to-quantization-noise ratio of the dynamic-range file, in dB.
+        reduced_agreement: Top-1 agreement of the float16 and dynamic-range files, 0 to 1.
         int8_accuracy_drop: How much accuracy the int8 file may lose, 0 to 1.
         int8_agreement: Top-1 agreement of the int8 file, 0 to 1.
         int8_sqnr_db: Least signal-to-quantization-noise ratio of the int8 file's logits (or embeddings), in dB.
@@ -20,7 +23,9 @@ class Gates:
     """
 
     float32_max_abs: float = 1e-4
-    reduced_max_abs: float = 0.05
+    float16_max_abs: float = 0.05
+    dynamic_p99_abs: float = 0.05
+    dynamic_sqnr_db: float = 25.0
     reduced_agreement: float = 0.995
     int8_accuracy_drop: float = 0.005
     int8_agreement: float = 0.99

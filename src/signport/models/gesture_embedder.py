@@ -13,7 +13,7 @@ from keras import layers, ops
 
 from signport.datasets.cache import LandmarkCache
 from signport.errors import SignportError
-from signport.landmarks.features import mediapipe_matrix
+from signport.landmarks.features import mediapipe_handedness, mediapipe_matrix
 from signport.models.preprocessing import HandMatrix, Preprocessing
 from signport.models.registry import Family
 
@@ -41,7 +41,7 @@ class GestureEmbedderConfig:
 
 @keras.saving.register_keras_serializable("signport")
 class HandednessFeature(Preprocessing):
-    """P(left hand) (batch, 1), 0 to 1 → -1 to 1; unknown (NaN) becomes 0."""
+    """Handedness score (batch, 1), 0 to 1 → -1 to 1; unknown (NaN) becomes 0."""
 
     def call(self, handedness: keras.KerasTensor) -> keras.KerasTensor:
         centred = handedness * 2.0 - 1.0
@@ -94,7 +94,7 @@ def inputs(cache: LandmarkCache, _config: object = None) -> dict[str, np.ndarray
         )
     return {
         "hand": mediapipe_matrix(cache.landmarks, cache.image_sizes),
-        "handedness": cache.handedness[:, None],
+        "handedness": mediapipe_handedness(cache.handedness),
         "world_hand": mediapipe_matrix(cache.world_landmarks),
     }
 
@@ -110,7 +110,7 @@ FAMILY = Family(
     fits_task="embedder",
     describes={
         "hand": "The 21 image landmarks of one hand, x y z, as MediaPipe's landmarks-to-matrix calculator gives them.",
-        "handedness": "Probability that the hand is a left hand.",
+        "handedness": "Handedness score as MediaPipe's gesture recognizer feeds it, 0 to 1.",
         "world_hand": "The 21 world landmarks, x y z, as MediaPipe's landmarks-to-matrix calculator gives them.",
         "embedding": "Embedding of the hand, for gesture heads.",
     },

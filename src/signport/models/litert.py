@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from signport.errors import SignportError
+from signport.landmarks.mediapipe_runtime import quiet_native_log
 
 
 class LiteRtModel:
@@ -29,8 +30,9 @@ class LiteRtModel:
             raise SignportError(f"{source}: no such .tflite file")
         try:
             content = source.read_bytes() if isinstance(source, Path) else source
-            self._interpreter = Interpreter(model_content=content, num_threads=1)
-            self._interpreter.allocate_tensors()
+            with quiet_native_log():
+                self._interpreter = Interpreter(model_content=content, num_threads=1)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise SignportError(f"{name}: LiteRT cannot load it ({str(error).splitlines()[0]})") from error
         self._inputs = self._interpreter.get_input_details()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from signport.errors import SignportError
+from signport.landmarks.mediapipe_runtime import quiet_native_log
 from signport.models.gates import Gates
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def family_named(name: str) -> Family:
     """
     if name not in _MODULES:
         raise SignportError(f"family {name!r} is unknown; choose one of: {', '.join(_MODULES)}")
-    family: Family = import_module(_MODULES[name]).FAMILY
+    with quiet_native_log():  # TensorFlow greets with errors about GPUs that nobody asked for
+        family: Family = import_module(_MODULES[name]).FAMILY
     return family
 
 

@@ -19,6 +19,7 @@ class Agreement:
         samples: Number of samples.
         finite: Whether the answer holds no NaN and no infinity; if it does, every other figure is NaN.
         max_abs: Largest absolute error.
+        p99_abs: 99th percentile, over samples, of each sample's largest absolute error.
         mean_abs: Mean absolute error.
         rmse: Root of the mean squared error.
         sqnr_db: Signal-to-quantization-noise ratio in dB, 10·log10(Σ reference² / Σ error²), of the embeddings, or of
@@ -32,6 +33,7 @@ class Agreement:
     samples: int
     finite: bool
     max_abs: float
+    p99_abs: float
     mean_abs: float
     rmse: float
     sqnr_db: float
@@ -71,7 +73,7 @@ def compare(
         raise ValueError(f"shapes differ: reference {reference.shape}, answer {answer.shape}")
     nan = float("nan")
     if not np.isfinite(answer).all():
-        return Agreement(len(answer), False, nan, nan, nan, nan, nan, nan, nan, nan)
+        return Agreement(len(answer), False, nan, nan, nan, nan, nan, nan, nan, nan, nan)
     a, b = reference.astype(np.float64), answer.astype(np.float64)
     error = np.abs(a - b)
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
@@ -89,6 +91,7 @@ def compare(
         samples=len(a),
         finite=True,
         max_abs=float(error.max()),
+        p99_abs=float(np.quantile(error.max(axis=1), 0.99)),
         mean_abs=float(error.mean()),
         rmse=float(np.sqrt(np.square(error).mean())),
         sqnr_db=sqnr_db(signal, noisy),

@@ -8,13 +8,14 @@ import json
 import tempfile
 import zipfile
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import keras
 
 from signport.errors import SignportError
 from signport.files import write_bytes
+from signport.training.loop import History, Moment, Snapshot
 
 _MEMBER = "signport.json"
 # The oldest time a zip archive can carry.
@@ -70,11 +71,45 @@ def checkpoint_bytes(model: keras.Model, state: TrainingState) -> bytes:
     return keras_archive(model, {_MEMBER: json.dumps(asdict(state)).encode()})
 
 
-def write_checkpoint(paths: list[Path], model: keras.Model, state: TrainingState) -> None:
-    """Writes the same checkpoint to each path, atomically."""
-    content = checkpoint_bytes(model, state)
-    for path in paths:
-        write_bytes(path, content)
+@dataclass
+class Checkpoints:
+    """Writes a training's checkpoints; a hook of `loop.fit`.
+
+    `last.keras` is where to go on, `best.keras` the best epoch so far, `epoch-NNN.keras` stay for good.
+
+    Attributes:
+        folder: Where they go.
+        every: Epochs between them; the last epoch always gets one.
+        state: What they record, the history apart.
+    """
+
+    folder: Path
+    every: int
+    state: TrainingState
+    _best_written: int = 0
+
+    def __call__(self, moment: Moment) -> None:
+        epoch = len(moment.history)
+        due = epoch % self.every == 0
+        if not due and not moment.is_last:
+            return
+        if moment.best is not None and moment.best_epoch != self._best_written:
+            now = Snapshot.of(moment.model)
+            moment.best.restore(moment.model)
+            self._write(["best"], moment.model, moment.history[: moment.best_epoch])
+            now.restore(moment.model)
+            self._best_written = moment.best_epoch
+        # Last, because resuming trusts that the others are at least as new.
+        self._write([f"epoch-{epoch:03d}", "last"] if due else ["last"], moment.model, moment.history)
+
+    def start(self, model: keras.Model) -> None:
+        """Writes `last.keras` of a training that begins, so that a kill in the first epochs is resumed too."""
+        self._write(["last"], model, [])
+
+    def _write(self, names: list[str], model: keras.Model, history: History) -> None:
+        content = checkpoint_bytes(model, replace(self.state, history=tuple(history)))
+        for name in names:
+            write_bytes(self.folder / f"{name}.keras", content)
 
 
 def load_model(path: Path) -> keras.Model:

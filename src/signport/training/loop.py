@@ -62,6 +62,34 @@ class FitSettings:
 
 
 @dataclass(frozen=True)
+class Snapshot:
+    """All variables of a model and of its optimizer, copied.
+
+    Attributes:
+        model: One array a variable of the model.
+        optimizer: One array a variable of the optimizer.
+    """
+
+    model: list[np.ndarray]
+    optimizer: list[np.ndarray]
+
+    @classmethod
+    def of(cls, model: keras.Model) -> "Snapshot":
+        """What the model is now."""
+        copies = [
+            [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
+            for variables in (model.variables, model.optimizer.variables)
+        ]
+        return cls(*copies)
+
+    def restore(self, model: keras.Model) -> None:
+        """Makes the model what it was."""
+        for variables, values in ((model.variables, self.model), (model.optimizer.variables, self.optimizer)):
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+
+
+@dataclass(frozen=True)
 class Moment:
     """Where a training stands after an epoch; what hooks are called with.
 
@@ -69,14 +97,14 @@ class Moment:
         model: With the weights and the optimizer of this epoch.
         history: All epochs so far.
         best_epoch: Number of the best one, from 1.
-        best_weights: Its `model.get_weights()`; None if it was before a resumed training started.
+        best: The model at that epoch; None if that was before a resumed training started.
         is_last: Whether training ends here.
     """
 
     model: keras.Model
     history: History
     best_epoch: int
-    best_weights: list[np.ndarray] | None
+    best: Snapshot | None
     is_last: bool
 
 
@@ -192,7 +220,7 @@ class _Driver(keras.callbacks.Callback):
         self.settings = settings
         self.history = history
         self.hooks = hooks
-        self.best_weights: list[np.ndarray] | None = None
+        self.best: Snapshot | None = None
         self.moment: Moment | None = None
 
     def values(self) -> list[float]:
@@ -224,8 +252,8 @@ class _Driver(keras.callbacks.Callback):
         self.history.append(row)
         best = best_epoch(self.values())
         if best == epoch:
-            self.best_weights = self.model.get_weights()
-        self.moment = Moment(self.model, list(self.history), best + 1, self.best_weights, self.is_over())
+            self.best = Snapshot.of(self.model)
+        self.moment = Moment(self.model, list(self.history), best + 1, self.best, self.is_over())
         self.model.stop_training = self.is_over()
         for hook in self.hooks:
             hook(self.moment)

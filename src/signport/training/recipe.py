@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from signport.errors import SignportError
 from signport.files import sha256_bytes
 from signport.models.registry import family_named
 from signport.training.schedule import Schedule
-from signport.training.settings import from_mapping, override, read_mapping, to_mapping
+from signport.training.settings import expand_variables, from_mapping, override, read_mapping, to_mapping
 
 
 def _require(holds: bool, key: str, value: object, what: str) -> None:
@@ -70,8 +70,8 @@ class TrainingRecipe:
     """
 
     epochs: int = 60
-    batch_size: int = 64
-    learning_rate: float = 1e-3
+    batch_size: int = 128
+    learning_rate: float = 2e-3
     weight_decay: float = 1e-4
     label_smoothing: float = 0.0
     loss: Literal["cross_entropy", "focal"] = "cross_entropy"
@@ -82,7 +82,7 @@ class TrainingRecipe:
     plateau_factor: float = 0.5
     plateau_patience: int = 5
     monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
-    early_stopping_patience: int = 15
+    early_stopping_patience: int = 12
     checkpoint_every: int = 10
 
     def __post_init__(self) -> None:
@@ -213,19 +213,26 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
         SignportError: No such recipe, an unknown key, a wrong type or value, or an undefined `$VARIABLE`.
     """
     path = _recipe_path(str(name_or_path))
-    mapping = read_mapping(path)
+    return _build({"name": path.stem, **read_mapping(path)}, overrides, str(path))
+
+
+def with_overrides(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
+    """The recipe with `section.key=value` applied, in this order; raises as `load_recipe`."""
+    return _build(expand_variables(to_mapping(recipe), recipe.name), overrides, recipe.name) if overrides else recipe
+
+
+def _build(mapping: dict[str, Any], overrides: Sequence[str], where: str) -> Recipe:
     for assignment in overrides:
         override(mapping, assignment)
-    mapping.setdefault("name", path.stem)
     if "family" not in mapping:
-        raise SignportError(f"{path}: family: missing; name the kind of model")
+        raise SignportError(f"{where}: family: missing; name the kind of model")
     model = mapping.pop("model", None) or {}
     if not isinstance(model, dict):
-        raise SignportError(f"{path}: model: {model!r}; expected a section of keys and values")
-    config = from_mapping(family_named(str(mapping["family"])).config, model, str(path), "model.")
-    # The type of `model` depends on the family, so it is converted above and put in place here.
-    recipe = from_mapping(Recipe, mapping, str(path))
-    return Recipe(**{**recipe.__dict__, "model": config})
+        raise SignportError(f"{where}: model: {model!r}; expected a section of keys and values")
+    # The type of `model` depends on the family.
+    config = from_mapping(family_named(str(mapping["family"])).config, model, where, "model.")
+    recipe: Recipe = from_mapping(Recipe, mapping, where)
+    return replace(recipe, model=config)
 
 
 def _recipe_path(name_or_path: str) -> Path:

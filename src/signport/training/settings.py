@@ -44,7 +44,16 @@ def read_mapping(path: Path) -> dict[str, Any]:
         raise SignportError(f"{path}: not readable as YAML ({' '.join(str(error).split())})") from error
     if not isinstance(value, dict):
         raise SignportError(f"{path}: holds {type(value).__name__}, expected keys and values")
-    expanded: dict[str, Any] = _expand(value, str(path), "")
+    return expand_variables(value, str(path))
+
+
+def expand_variables(mapping: dict[str, Any], where: str) -> dict[str, Any]:
+    """A copy of a mapping with `$NAME` and `${NAME}` replaced in all its texts, and `$$` by a dollar sign.
+
+    Raises:
+        SignportError: An undefined variable; the message names `where`, the key and the variable.
+    """
+    expanded: dict[str, Any] = _expand(mapping, where, "")
     return expanded
 
 

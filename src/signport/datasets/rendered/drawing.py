@@ -90,6 +90,26 @@ class _Surface:
     fold: np.ndarray  # closeness to a joint's fold, 0 to 1
     nail: np.ndarray  # 0 to 1
 
+    def cropped(self, margin: int) -> tuple["_Surface", tuple[slice, slice]]:
+        """The part around what is drawn, and where it lies: light and colour need not be worked out elsewhere."""
+        covered = self.depth > _FAR / 2
+        rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
+        if not len(rows):
+            return self, (slice(None), slice(None))
+        window = (
+            slice(max(rows[0] - margin, 0), rows[-1] + 1 + margin),
+            slice(max(columns[0] - margin, 0), columns[-1] + 1 + margin),
+        )
+        part = _Surface(
+            self.depth[window],
+            self.normal[:, window[0], window[1]],
+            self.family[window],
+            self.material[window],
+            self.fold[window],
+            self.nail[window],
+        )
+        return part, window
+
 
 def draw_hand(
     skeleton: HandSkeleton, view: HandView, look: Look, background: np.ndarray, arm: Arm | None = None
@@ -108,17 +128,19 @@ def draw_hand(
     """
     size = background.shape[0]
     flesh = clothe(skeleton) if arm is None else clothe(skeleton, arm)
-    surface = _rasterize(flesh, skeleton, view, size)
+    picture = background.copy()
+    surface, window = _rasterize(flesh, skeleton, view, size).cropped(margin=3 + size // 64)
     covered = surface.depth > _FAR / 2
     if not covered.any():
-        return background.copy()
-    color = _shade(surface, covered, view, look)
+        return picture
+    color = _shade(surface, covered, view, look, size / 256)
     opacity = cv2.GaussianBlur(covered.astype(np.float32), (0, 0), 0.55 * size / 256 + 0.1)[..., None]
     # Colours are spread a little beyond the outline, so that its soft edge does not pick up the void behind it.
-    spread = cv2.dilate(np.where(covered[..., None], color, 0), np.ones((3, 3), np.uint8))
-    color = np.where(covered[..., None], color, spread)
-    mixed = background + opacity * (color - background)
-    return np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
+    color *= covered[..., None]
+    color = np.where(covered[..., None], color, cv2.dilate(color, np.ones((3, 3), np.uint8)))
+    behind = picture[window]
+    picture[window] = np.clip(behind + opacity * (color - behind) + np.float32(0.5), 0, 255).astype(np.uint8)
+    return picture
 
 
 def _rasterize(flesh: Flesh, skeleton: HandSkeleton, view: HandView, size: int) -> _Surface:
@@ -242,7 +264,7 @@ def _mark(
         surface.nail[rows[seen], columns[seen]] = 0
         surface.fold[rows[seen], columns[seen]] = 0
         return
-    width = 0.14 * radius
+    width = 0.10 * radius
     fold = np.exp(-((along / width) ** 2))
     if nail is None:
         fold = np.maximum(fold, np.exp(-(((length - along) / width) ** 2)))
@@ -254,10 +276,8 @@ def _mark(
     surface.fold[rows[seen], columns[seen]] = fold[seen]
 
 
-def _shade(surface: _Surface, covered: np.ndarray, view: HandView, look: Look) -> np.ndarray:
-    """float32 (size, size, 3) RGB of the lit surface."""
-    size = covered.shape[0]
-    unit = size / 256
+def _shade(surface: _Surface, covered: np.ndarray, view: HandView, look: Look, unit: float) -> np.ndarray:
+    """float32 (rows, columns, 3) RGB of the lit surface; `unit` is the size of a picture pixel at 256."""
     normal = np.stack([cv2.GaussianBlur(axis, (0, 0), 0.8 * unit) for axis in surface.normal])
     normal /= np.maximum(np.sqrt((normal**2).sum(axis=0)), 1e-3)
     light = np.asarray(look.light, np.float32) / np.float32(np.linalg.norm(look.light))

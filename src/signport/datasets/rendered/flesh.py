@@ -88,14 +88,14 @@ def _add_arm(cones: _Cones, skeleton: HandSkeleton, arm: Arm) -> None:
     side = np.cross(arm.direction, [0.0, 0.0, 1.0])
     side /= np.linalg.norm(side)
     elbow = arm.direction * _ARM_LENGTH
-    for offset in (-1.0, -0.35, 0.35, 1.0):
-        start, end = side * offset * 1.35 * width, elbow + side * offset * 2.1
-        cones.add(start, end, (1.3 * width, 2.1 * width), melt=0.6)
+    for offset in (-1.0, 0.0, 1.0):
+        start, end = side * offset * 1.3 * width, elbow + side * offset * 2.0
+        cones.add(start, end, (1.35 * width, 2.3 * width), melt=1.6)
     if arm.sleeve_start < _ARM_LENGTH:
-        for offset in (-1.0, -0.35, 0.35, 1.0):
+        for offset in (-1.0, 0.0, 1.0):
             start = arm.direction * arm.sleeve_start + side * offset * 1.5 * width
             radii = (1.45 * width * arm.sleeve_width, 2.4 * width * arm.sleeve_width)
-            cones.add(start, elbow * 1.2 + side * offset * 2.6, radii, _SLEEVE_FAMILY, SLEEVE, melt=1.0)
+            cones.add(start, elbow * 1.2 + side * offset * 2.6, radii, _SLEEVE_FAMILY, SLEEVE, melt=1.6)
 
 
 def _add_palm(cones: _Cones, skeleton: HandSkeleton) -> None:
@@ -106,15 +106,15 @@ def _add_palm(cones: _Cones, skeleton: HandSkeleton) -> None:
         first = min(int(position), 2)
         share = position - first
         knuckle = knuckles[first] * (1 - share) + knuckles[first + 1] * share
-        wrist = np.array([1.45 - 0.97 * position, 0.1, 0.0]) * scale
+        wrist = np.array([1.3 - 0.87 * position, -0.9, 0.0]) * scale
         thickness = radii[1, 0] * (0.98 - 0.05 * position)
-        cones.add(wrist, knuckle, (1.3 * scale, thickness))
+        cones.add(wrist, knuckle, (1.15 * scale, thickness), melt=1.4)
     root, thumb_knuckle = joints[1], joints[2]
     middle = (root + thumb_knuckle) / 2
     ball = root + np.array([-0.3, 0.3, 0.25]) * scale
     cones.add(ball, middle, (1.45 * scale, 1.4 * scale), melt=0.8)
     cones.add(middle, thumb_knuckle, (1.4 * scale, radii[0, 1] * 1.02), melt=0.8)
-    for share, thickness in ((0.45, 1.0), (0.75, 0.62)):  # the skin between thumb and index finger
+    for share, thickness in ((0.45, 1.05), (0.75, 0.75), (0.95, 0.55)):  # the skin between thumb and index finger
         cones.add(
             root + share * (thumb_knuckle - root), knuckles[0] * (0.35 + 0.3 * share), (thickness, thickness), melt=0.8
         )

@@ -53,15 +53,15 @@ _TOGETHER = (_up(-3), _up(-0.5), _up(2), _up(6))
 _FAN = (_up(15), _up(3), _up(-9), _up(-23))
 
 _THUMB_OUT: ThumbAngles = (62, 8, 0, 4, -6)
-_THUMB_OVER: ThumbAngles = (39, 46, 20, 66, 38)  # across the front of folded fingers
+_THUMB_OVER: ThumbAngles = (34, 47, 16, 60, 50)  # across the front of folded fingers
 
 _FRONT: View = (0, 0, 0)
 _BACK: View = (180, 0, 0)
 _SIDEWAYS: View = (180, 0, -90)  # palm to the signer, fingers to the signer's other side
 
 _POSES: dict[str, tuple[HandPose, tuple[View, ...], str]] = {
-    "A": (_pose((57, 13, 12, 42, 10), *_FIST), (_FRONT,), "thumb beside fist"),
-    "B": (_pose((20, 24, 0, 66, 66), *_TOGETHER), (_FRONT,), "flat"),
+    "A": (_pose((36, 30, 0, 32, 10), *_FIST), (_FRONT,), "thumb beside fist"),
+    "B": (_pose((18, 23, -5, 60, 58), *_TOGETHER), (_FRONT,), "flat"),
     "C": (
         _pose((50, 30, 60, 22, 32), (36, 40, 30, -2), (38, 40, 30, 0), (38, 40, 30, 2), (38, 40, 30, 4)),
         ((50, 0, 0),),
@@ -72,30 +72,30 @@ _POSES: dict[str, tuple[HandPose, tuple[View, ...], str]] = {
         ((15, 0, 0),),
         "one",
     ),
-    "E": (_pose((20, 36, 6, 68, 78), (28, 108, 66, -2), (28, 108, 66, 0), (28, 108, 66, 1), (28, 108, 66, 3)), (_FRONT,), "E"),
+    "E": (_pose((24, 32, -1, 60, 60), (28, 108, 66, -2), (28, 108, 66, 0), (28, 108, 66, 1), (28, 108, 66, 3)), (_FRONT,), "E"),
     "F": (_pose((50, 32, 45, 44, 41), (58, 62, 32, 0), _up(6, 0), _up(-5, 0), _up(-17, 0)), (_FRONT,), "ring of two"),
-    "G": (_pose((52, 20, 10, 40, 5), (18, 6, 4, 0), _MIDDLE_IN, _RING_IN, _PINKY_IN), (_SIDEWAYS,), "G"),
+    "G": (_pose((49, 16, 10, 50, 12), (18, 6, 4, 0), _MIDDLE_IN, _RING_IN, _PINKY_IN), (_SIDEWAYS,), "G"),
     "H": (_pose(_THUMB_OVER, _up(-3, 8), _up(0, 8), _RING_IN, _PINKY_IN), (_SIDEWAYS,), "two together"),
     "I": (_pose(_THUMB_OVER, _INDEX_IN, _MIDDLE_IN, _in(-4, 80), _up(-10, 2)), (_FRONT,), "pinky"),
     "J": (_pose(_THUMB_OVER, _INDEX_IN, _MIDDLE_IN, _in(-4, 80), _up(-10, 2)), (_FRONT,), "pinky"),
-    "K": (_pose((44, 31, -12, 62, 20), _up(4, 2), (52, 6, 4, -2), _RING_IN, _PINKY_IN), ((15, 0, 0),), "two apart"),
+    "K": (_pose((36, 27, -13, 60, 18), _up(11, 0), (38, 8, 5, -6), _RING_IN, _PINKY_IN), ((15, 0, 0),), "two apart"),
     "L": (_pose(_THUMB_OUT, _up(4), _MIDDLE_IN, _RING_IN, _PINKY_IN), (_FRONT,), "L"),
-    "M": (_pose((13, 42, -14, 66, 38), (70, 72, 28, 1), (72, 72, 28, 0), (72, 72, 28, -2), _PINKY_IN), (_FRONT,), "fist"),
-    "N": (_pose((30, 54, -22, 66, 46), (70, 74, 28, 1), (72, 74, 28, 0), _in(-4, 86), _in(-8, 86)), (_FRONT,), "fist"),
+    "M": (_pose((12, 29, 9, 60, 30), (70, 72, 28, 1), (72, 72, 28, 0), (72, 72, 28, -2), _PINKY_IN), (_FRONT,), "fist"),
+    "N": (_pose((30, 37, 8, 60, 28), (70, 74, 28, 1), (72, 74, 28, 0), _in(-4, 86), _in(-8, 86)), (_FRONT,), "fist"),
     "O": (
         _pose((25, 40, 32, 25, 25), (52, 52, 34, 0), (54, 54, 34, 0), (56, 54, 34, -2), (58, 52, 32, -4)),
         ((45, 0, 0),),
         "O",
     ),
-    "P": (_pose((44, 31, -12, 62, 20), _up(4, 2), (52, 6, 4, -2), _RING_IN, _PINKY_IN), ((145, 0, -115),), "two apart"),
-    "Q": (_pose((52, 20, 10, 40, 5), (18, 6, 4, 0), _MIDDLE_IN, _RING_IN, _PINKY_IN), ((165, 0, -165),), "G"),
+    "P": (_pose((36, 27, -13, 60, 18), _up(11, 0), (38, 8, 5, -6), _RING_IN, _PINKY_IN), ((145, 0, -115),), "two apart"),
+    "Q": (_pose((49, 16, 10, 50, 12), (18, 6, 4, 0), _MIDDLE_IN, _RING_IN, _PINKY_IN), ((165, 0, -165),), "G"),
     "R": (_pose(_THUMB_OVER, (10, 5, 4, -7), (1, 4, 3, 10), _RING_IN, _PINKY_IN), (_FRONT,), "two together"),
     "S": (_pose(_THUMB_OVER, *_FIST), (_FRONT,), "fist"),
-    "T": (_pose((45, 51, -21, 66, 22), (62, 88, 40, 3), _in(0, 84), _RING_IN, _PINKY_IN), (_FRONT,), "fist"),
+    "T": (_pose((40, 25, 22, 60, 13), (60, 88, 40, 6), _in(0, 84), _RING_IN, _PINKY_IN), (_FRONT,), "fist"),
     "U": (_pose(_THUMB_OVER, _up(-3), _up(0), _RING_IN, _PINKY_IN), (_FRONT,), "two together"),
     "V": (_pose(_THUMB_OVER, _up(14), _up(-9), _RING_IN, _PINKY_IN), (_FRONT,), "two apart"),
     "W": (_pose((6, 31, 21, 54, 44), _up(15), _up(1), _up(-13), (75, 80, 45, -2)), (_FRONT,), "three"),
-    "X": (_pose((47, 35, 25, 66, 32), (18, 82, 42, 2), _MIDDLE_IN, _RING_IN, _PINKY_IN), ((25, 0, 0),), "hook"),
+    "X": (_pose((42, 37, 22, 60, 45), (18, 82, 42, 2), _MIDDLE_IN, _RING_IN, _PINKY_IN), ((25, 0, 0),), "hook"),
     "Y": (_pose(_THUMB_OUT, _INDEX_IN, _MIDDLE_IN, _in(-4, 78), _up(-24, 0)), (_FRONT,), "Y"),
     "Z": (_pose(_THUMB_OVER, _up(0), _MIDDLE_IN, _RING_IN, _PINKY_IN), ((10, 15, -12),), "one"),
     "0": (
@@ -106,7 +106,7 @@ _POSES: dict[str, tuple[HandPose, tuple[View, ...], str]] = {
     "1": (_pose(_THUMB_OVER, _up(0), _MIDDLE_IN, _RING_IN, _PINKY_IN), (_BACK,), "one"),
     "2": (_pose(_THUMB_OVER, _up(14), _up(-9), _RING_IN, _PINKY_IN), (_BACK,), "two apart"),
     "3": (_pose(_THUMB_OUT, _up(12), _up(-8), _RING_IN, _PINKY_IN), (_BACK,), "thumb and two"),
-    "4": (_pose((20, 24, 0, 66, 66), *_FAN), (_BACK,), "flat"),
+    "4": (_pose((18, 23, -5, 60, 58), *_FAN), (_BACK,), "flat"),
     "5": (_pose(_THUMB_OUT, *_FAN), (_BACK,), "five"),
     "6": (_pose((6, 39, 25, 55, 44), _up(14), _up(1), _up(-12), (62, 66, 36, -2)), (_FRONT,), "three"),
     "7": (_pose((15, 44, 30, 40, 35), _up(14), _up(3), (60, 62, 34, -2), _up(-20)), (_FRONT,), "seven"),

@@ -1,0 +1,20 @@
+"""`signport export`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the verb to the command line."""
+    app.command("export")(export)
+
+
+def export(run: Annotated[Path, typer.Argument(help="A trained run, such as runs/mlp-001.")]) -> None:
+    """Write checked .tflite files: float32, float16, dynamic range and quantization-aware int8."""
+    from signport.export.exporter import export as export_run
+    from signport.export.summary import print_card
+
+    exported = export_run(run)
+    print_card(exported.card, exported.folder)

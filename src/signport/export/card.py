@@ -1,0 +1,93 @@
+"""The model card: what an app's author has to know about the exported files, as JSON."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from signport.export.check import Gate
+from signport.export.convert import FORMATS
+from signport.export.reference import CheckedFile, Reference
+from signport.files import sha256_bytes
+from signport.quantization.qat import Quantized
+from signport.training.run import Run
+
+# MediaPipe knows its background class by this spelling only.
+BACKGROUND = "None"
+
+
+def model_labels(run: Run) -> tuple[str, ...]:
+    """Class names as the run's files carry them; none for an embedder."""
+    if run.family.output == "embedding":
+        return ()
+    return tuple(BACKGROUND if name.lower() == BACKGROUND.lower() else name for name in run.classes)
+
+
+def input_entries(reference: Reference) -> list[dict[str, Any]]:
+    """Name, shape, dtype and description of every input, in the order of the signature."""
+    describes = reference.run.family.describes
+    return [
+        {
+            "name": tensor.name,
+            "shape": [1, *tensor.shape[1:]],
+            "dtype": "float32",
+            "description": describes.get(tensor.name, ""),
+        }
+        for tensor in reference.model.inputs
+    ]
+
+
+def output_entry(reference: Reference) -> dict[str, Any]:
+    """Name, shape, dtype and description of the output."""
+    name = reference.run.family.output
+    description = reference.run.family.describes.get(name, "Probability of each class, in the order of the labels.")
+    return {
+        "name": name,
+        "shape": [1, int(reference.answers.shape[1])],
+        "dtype": "float32",
+        "description": description,
+    }
+
+
+def model_card(
+    reference: Reference,
+    files: dict[str, CheckedFile],
+    gates: list[Gate],
+    quantized: Quantized,
+) -> dict[str, Any]:
+    """The content of `card.json`; it holds no time, so the same run gives the same card.
+
+    Args:
+        reference: The float model and its answers on the test part.
+        files: Finished files by format.
+        gates: All gates of the export.
+        quantized: How the int8 simulation was chosen.
+    """
+    run = reference.run
+    return {
+        "name": run.id,
+        "family": run.family.name,
+        "output": run.family.output,
+        "classes": list(model_labels(run)),
+        "preprocessing": "none: it is inside the graph; hand over the inputs as described",
+        "inputs": input_entries(reference),
+        "outputs": [output_entry(reference)],
+        "files": {
+            form: {"file": FORMATS[form].file_name, "sha256": sha256_bytes(one.content), "bytes": len(one.content)}
+            for form, one in files.items()
+        },
+        "metrics": {
+            "test_samples": len(reference.labels),
+            "float_accuracy": reference.accuracy,
+            **{form: _figures(one) for form, one in files.items()},
+        },
+        "gates": [gate.to_json() for gate in gates],
+        "quantization": quantized.to_json(),
+        "data": {"cache_sha256": run.cache_digest, "split_by": run.split().by},
+        "versions": run.record["versions"],
+    }
+
+
+def _figures(one: CheckedFile) -> dict[str, float | None]:
+    values = {name: float(value) for name, value in asdict(one.agreement).items() if name not in {"samples", "finite"}}
+    return {"accuracy": one.accuracy, **{name: value if np.isfinite(value) else None for name, value in values.items()}}

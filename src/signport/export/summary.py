@@ -1,0 +1,42 @@
+"""What an export says on the terminal."""
+
+from pathlib import Path
+from typing import Any
+
+
+def print_card(card: dict[str, Any], folder: Path) -> None:
+    """Prints a row a file: size, accuracy, agreement, SQNR and largest error against the float model."""
+    from rich.console import Console
+    from rich.table import Table
+
+    metrics = card["metrics"]
+    title = f"{card['name']}: {metrics['test_samples']} held-back samples"
+    if metrics["float_accuracy"] is not None:
+        title += f", Keras float accuracy {metrics['float_accuracy']:.4f}"
+    table = Table(title=title, title_justify="left")
+    for column in ("file", "KB", "accuracy", "agreement", "SQNR dB", "max abs error"):
+        table.add_column(column, justify="left" if column == "file" else "right")
+    for form, entry in card["files"].items():
+        figures = metrics[form]
+        table.add_row(
+            entry["file"],
+            f"{entry['bytes'] / 1000:.1f}",
+            _figure(figures["accuracy"], ".4f"),
+            _figure(figures["top1"], ".4f"),
+            _figure(figures["sqnr_db"], ".1f"),
+            _figure(figures["max_abs"], ".2g"),
+        )
+    chosen = card["quantization"]["chosen"]
+    console = Console()
+    console.print(table)
+    console.print(
+        f"int8: best of {len(card['quantization']['candidates'])} candidates is epoch {chosen['epoch']} "
+        f"({'calibration alone' if chosen['epoch'] == 0 else 'fine-tuned'}, {chosen['sqnr_db']:.1f} dB on validation)",
+        highlight=False,
+    )
+    passed = sum(gate["passed"] for gate in card["gates"])
+    console.print(f"gates: {passed} of {len(card['gates'])} pass · {folder}", highlight=False)
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "–" if value is None else format(value, form)

@@ -1,0 +1,239 @@
+"""MediaPipe's GestureRecognizer in a process of its own: `python -m signport.parity.task_worker JOB_DIR`.
+
+It reads `job.json` and `images.npz` in JOB_DIR and appends one JSON object a finished step to `answers.jsonl`.
+
+The recognizer reports one gesture a hand: the custom head's best class that passes its threshold, else the canned
+head's, else the background (`combined_prediction_calculator.cc`). With the custom threshold at 0 and the canned head
+held to `None`, what it reports is the custom head's best class, `None` included: the head alone.
+"""
+
+import json
+import queue
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from signport.export.metadata import read_labels
+from signport.landmarks.features import mediapipe_matrix
+from signport.landmarks.mediapipe_runtime import import_mediapipe
+from signport.models.litert import LiteRtModel
+from signport.parity.job import task_models
+from signport.parity.task import AS_IT_SHIPS, MODES
+from signport.parity.worker import peak_memory_bytes
+
+_FRAME_MS = 33
+_ANSWER_TIMEOUT_S = 30.0
+_FRAMES_A_NOTE = 100
+
+
+class _Job:
+    """The bundle, its own models outside MediaPipe, and the images."""
+
+    def __init__(self, folder: Path):
+        content = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+        self.steps: list[str] = content["steps"]
+        self.frames: int = content["frames"]
+        self.mp = import_mediapipe()
+        path = Path(content["task"])
+        self.task = path.read_bytes()
+        models = task_models(path)
+        self.embedder = LiteRtModel(models["gesture_embedder.tflite"])
+        self.head: LiteRtModel | None = None
+        self.labels: list[str] = []
+        if "custom_gesture_classifier.tflite" in models:
+            self.head = LiteRtModel(models["custom_gesture_classifier.tflite"])
+            self.labels = read_labels(models["custom_gesture_classifier.tflite"])
+        self.canned_labels = read_labels(models["canned_gesture_classifier.tflite"])
+        with np.load(folder / "images.npz", allow_pickle=False) as arrays:
+            self.images = [_decode(arrays[f"image_{number}"]) for number in range(content["images"])]
+
+    @contextmanager
+    def recognizer(self, mode: str, head_alone: bool, callback: Any = None) -> Iterator[Any]:
+        """A GestureRecognizer in `mode`."""
+        from mediapipe.tasks.python.components.processors.classifier_options import ClassifierOptions
+
+        tasks = self.mp.tasks
+        alone = {
+            "custom_gesture_classifier_options": ClassifierOptions(score_threshold=0.0),
+            "canned_gesture_classifier_options": ClassifierOptions(score_threshold=0.0, category_allowlist=["None"]),
+        }
+        options = tasks.vision.GestureRecognizerOptions(
+            base_options=tasks.BaseOptions(model_asset_buffer=self.task),
+            running_mode=tasks.vision.RunningMode[mode],
+            result_callback=callback,
+            **(alone if head_alone else {}),
+        )
+        with tasks.vision.GestureRecognizer.create_from_options(options) as recognizer:
+            yield recognizer
+
+    def picture(self, image: np.ndarray) -> Any:
+        """An RGB image as MediaPipe takes it."""
+        return self.mp.Image(image_format=self.mp.ImageFormat.SRGB, data=image)
+
+    def hand(self, number: int, result: Any) -> dict[str, Any]:
+        """What was reported for an image, beside what the bundle's own models say to the same landmarks."""
+        if not result.hand_landmarks:
+            return {"image": number, "found": False}
+        gestures = result.gestures[0] if result.gestures else []
+        return {
+            "image": number,
+            "found": True,
+            "label": gestures[0].category_name if gestures else "",
+            "score": gestures[0].score if gestures else 0.0,
+            "own": self._own_scores(self.images[number], result),
+        }
+
+    def _own_scores(self, image: np.ndarray, result: Any) -> list[float]:
+        if self.head is None:
+            return []
+        size = np.array([[image.shape[1], image.shape[0]]])
+        handedness = result.handedness[0][0]
+        left = handedness.score if handedness.category_name == "Left" else 1.0 - handedness.score
+        embedding = self.embedder.predict(
+            [
+                mediapipe_matrix(_points(result.hand_landmarks[0]), size),
+                np.array([[left]], np.float32),
+                mediapipe_matrix(_points(result.hand_world_landmarks[0])),
+            ]
+        )
+        return [float(score) for score in self.head.predict([embedding])[0]]
+
+
+def _decode(png: np.ndarray) -> np.ndarray:
+    import cv2
+
+    image = cv2.imdecode(png, cv2.IMREAD_COLOR)
+    if image is None:
+        raise ValueError("a golden image is unreadable; run `signport export` again")
+    return np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+
+
+def _points(landmarks: Any) -> np.ndarray:
+    return np.array([[(point.x, point.y, point.z) for point in landmarks]], np.float32)
+
+
+def _image_mode(job: _Job, head_alone: bool) -> tuple[list[dict[str, Any]], list[float]]:
+    hands, times = [], []
+    with job.recognizer("IMAGE", head_alone) as recognizer:
+        recognizer.recognize(job.picture(job.images[0]))  # warm-up
+        for number, image in enumerate(job.images):
+            picture = job.picture(image)
+            start = time.perf_counter_ns()
+            result = recognizer.recognize(picture)
+            times.append((time.perf_counter_ns() - start) / 1e3)
+            hands.append(job.hand(number, result))
+    return hands, times
+
+
+def _with_blanks(job: _Job) -> Iterator[tuple[int | None, np.ndarray, int]]:
+    """(number, image, timestamp in ms): before each image a blank one, so that no hand is tracked from image to image."""
+    for number, image in enumerate(job.images):
+        yield None, np.zeros_like(image), (2 * number) * _FRAME_MS
+        yield number, image, (2 * number + 1) * _FRAME_MS
+
+
+def _video_mode(job: _Job) -> list[dict[str, Any]]:
+    hands = []
+    with job.recognizer("VIDEO", head_alone=True) as recognizer:
+        for number, image, timestamp in _with_blanks(job):
+            result = recognizer.recognize_for_video(job.picture(image), timestamp)
+            if number is not None:
+                hands.append(job.hand(number, result))
+    return hands
+
+
+class _Live:
+    """A recognizer's answers in LIVE_STREAM mode, waited for one by one."""
+
+    def __init__(self) -> None:
+        self._answers: queue.SimpleQueue[tuple[Any, int]] = queue.SimpleQueue()
+
+    def callback(self, result: Any, _image: Any, timestamp: int) -> None:
+        """What MediaPipe calls, from a thread of its own."""
+        self._answers.put((result, timestamp))
+
+    def answer(self, timestamp: int) -> Any:
+        """The answer to the frame of `timestamp`."""
+        while True:
+            try:
+                result, answered = self._answers.get(timeout=_ANSWER_TIMEOUT_S)
+            except queue.Empty:
+                raise TimeoutError(
+                    f"LIVE_STREAM: no answer to the frame at {timestamp} ms within {_ANSWER_TIMEOUT_S:g} s"
+                ) from None
+            if answered == timestamp:
+                return result
+
+
+def _live_mode(job: _Job) -> list[dict[str, Any]]:
+    hands, live = [], _Live()
+    with job.recognizer("LIVE_STREAM", head_alone=True, callback=live.callback) as recognizer:
+        for number, image, timestamp in _with_blanks(job):
+            recognizer.recognize_async(job.picture(image), timestamp)
+            result = live.answer(timestamp)
+            if number is not None:
+                hands.append(job.hand(number, result))
+    return hands
+
+
+def _stream(job: _Job, answers: TextIO) -> dict[str, Any]:
+    live, labels, times = _Live(), Counter[str](), []
+    hands = answered = 0
+    start = time.perf_counter()
+    with job.recognizer("LIVE_STREAM", head_alone=False, callback=live.callback) as recognizer:
+        pictures = [job.picture(image) for image in job.images]
+        for frame in range(job.frames):
+            sent = time.perf_counter()
+            recognizer.recognize_async(pictures[frame % len(pictures)], frame * _FRAME_MS)
+            result = live.answer(frame * _FRAME_MS)
+            times.append(1e3 * (time.perf_counter() - sent))
+            answered += 1
+            hands += bool(result.hand_landmarks)
+            labels.update(gestures[0].category_name for gestures in result.gestures if gestures)
+            if (frame + 1) % _FRAMES_A_NOTE == 0:
+                _append(answers, {"frame": frame + 1})
+    return {
+        "frames": job.frames,
+        "answered": answered,
+        "hands": hands,
+        "labels": dict(labels.most_common()),
+        "seconds": time.perf_counter() - start,
+        "median_ms": float(np.median(times)),
+        "p95_ms": float(np.percentile(times, 95)),
+    }
+
+
+def _append(answers: TextIO, value: dict[str, Any]) -> None:
+    print(json.dumps(value), file=answers, flush=True)
+
+
+def main(folder: Path) -> int:
+    """Runs the steps of a job; returns the exit status."""
+    with (folder / "answers.jsonl").open("w", encoding="utf-8") as answers:
+        try:
+            job = _Job(folder)
+            _append(answers, {"labels": {"custom": job.labels, "canned": job.canned_labels}})
+            for step in job.steps:
+                if step in ("IMAGE", AS_IT_SHIPS):
+                    hands, times = _image_mode(job, head_alone=step == MODES[0])
+                    p5, median, p95 = (float(value) for value in np.percentile(times, (5, 50, 95)))
+                    latency = {"median_us": median, "p5_us": p5, "p95_us": p95, "repeats": len(times)}
+                    _append(answers, {step: hands, "latency": latency})
+                else:
+                    found = {"VIDEO": _video_mode, "LIVE_STREAM": _live_mode}
+                    _append(answers, {step: _stream(job, answers) if step == "stream" else found[step](job)})
+            _append(answers, {"memory": peak_memory_bytes()})
+        except (RuntimeError, ValueError, TimeoutError) as error:
+            _append(answers, {"error": f"MediaPipe: {str(error).strip().splitlines()[0]}"})
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,138 @@
+"""One runtime in a process of its own: `python -m signport.parity.worker RUNTIME JOB_DIR`.
+
+It imports that runtime and NumPy, and nothing else of weight: two TFLite runtimes in one process share symbols and can
+crash each other. It reads `job.json` and `inputs.npz` in JOB_DIR and writes `runtime.json` once the runtime is
+imported, and `<format>.json` and `<format>.npy` as soon as a file is done, so that after a crash it is known where.
+"""
+
+import importlib
+import json
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+# Runtime → module that holds `Interpreter`, its distribution.
+RUNTIMES = {
+    "ai-edge-litert": ("ai_edge_litert.interpreter", "ai-edge-litert"),
+    "tf.lite": ("tensorflow.lite.python.interpreter", "tensorflow"),
+    "tflite-runtime": ("tflite_runtime.interpreter", "tflite-runtime"),
+}
+MISSING_STATUS = 77  # the exit status for "skipped" in Automake's test protocol
+_TOP_MODULES = ("ai_edge_litert", "tensorflow", "tflite_runtime", "mediapipe", "keras")
+
+
+def main(runtime: str, folder: Path) -> int:
+    """Runs all files of a job; returns the exit status."""
+    module, distribution = RUNTIMES[runtime]
+    try:
+        interpreter_type = importlib.import_module(module).Interpreter
+    except ModuleNotFoundError as error:
+        if error.name != module.partition(".")[0]:
+            raise
+        return MISSING_STATUS
+    try:
+        version = metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        version = "unknown"
+    _write(folder / "runtime.json", {"version": version, "modules": [m for m in _TOP_MODULES if m in sys.modules]})
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    with np.load(folder / "inputs.npz", allow_pickle=False) as arrays:
+        inputs = {name: arrays[name] for name in job["inputs"]}
+    for form, path in job["files"].items():
+        try:
+            output, found = _run(interpreter_type, path, inputs, job)
+            np.save(folder / f"{form}.npy", output, allow_pickle=False)
+        except (RuntimeError, ValueError, TypeError) as error:
+            found = {"error": str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__}
+        _write(folder / f"{form}.json", {**found, "peak_memory_bytes": peak_memory_bytes()})
+    return 0
+
+
+def _run(
+    interpreter_type: Any, path: str, inputs: dict[str, np.ndarray], job: dict[str, Any]
+) -> tuple[np.ndarray, dict[str, Any]]:
+    output: np.ndarray | None = None
+    load_ms, latency = 0.0, {}
+    for threads in job["threads"]:
+        start = time.perf_counter()
+        interpreter = interpreter_type(model_path=path, num_threads=threads)
+        interpreter.allocate_tensors()
+        if output is None:
+            load_ms = 1e3 * (time.perf_counter() - start)
+        tensors = _in_file_order(interpreter.get_input_details(), inputs)
+        if output is None:
+            output = _answer(interpreter, tensors)
+        latency[threads] = _measure(interpreter, tensors, job["warm_up"], job["repeats"])
+    assert output is not None
+    return output, {"load_ms": load_ms, "latency": latency}
+
+
+def _in_file_order(details: list[dict[str, Any]], inputs: dict[str, np.ndarray]) -> list[tuple[int, np.ndarray]]:
+    """(tensor index, values) of every input: by name, as apps address them."""
+    names = [detail["name"] for detail in details]
+    if sorted(names) != sorted(inputs):
+        raise ValueError(f"the file's inputs are {', '.join(names)}, expected {', '.join(inputs)}")
+    for detail in details:
+        found, expected = tuple(detail["shape"]), (1, *inputs[detail["name"]].shape[1:])
+        if found != expected or detail["dtype"] != np.float32:
+            kind = np.dtype(detail["dtype"]).name
+            raise ValueError(f"input {detail['name']} is {kind} {found}, expected float32 {expected}")
+    return [(detail["index"], inputs[detail["name"]].astype(np.float32)) for detail in details]
+
+
+def _answer(interpreter: Any, tensors: list[tuple[int, np.ndarray]]) -> np.ndarray:
+    detail = interpreter.get_output_details()[0]
+    rows = []
+    for row in range(len(tensors[0][1])):
+        # Recurrent graphs keep their state between calls (design §8); every sample starts afresh.
+        interpreter.reset_all_variables()
+        for index, values in tensors:
+            interpreter.set_tensor(index, values[row : row + 1])
+        interpreter.invoke()
+        rows.append(interpreter.get_tensor(detail["index"])[0])
+    output = np.stack(rows)
+    if output.dtype != np.float32:
+        raise ValueError(f"output is {output.dtype.name}, expected float32")
+    return output
+
+
+def _measure(
+    interpreter: Any, tensors: list[tuple[int, np.ndarray]], warm_up: int, repeats: int
+) -> dict[str, float | int]:
+    """Times `invoke` alone, over the samples in turn; microseconds."""
+    samples = len(tensors[0][1])
+    times = np.empty(repeats)
+    for call in range(-warm_up, repeats):
+        for index, values in tensors:
+            row = call % samples
+            interpreter.set_tensor(index, values[row : row + 1])
+        start = time.perf_counter_ns()
+        interpreter.invoke()
+        elapsed = time.perf_counter_ns() - start
+        if call >= 0:
+            times[call] = elapsed / 1e3
+    p5, median, p95 = np.percentile(times, (5, 50, 95))
+    return {"median_us": float(median), "p5_us": float(p5), "p95_us": float(p95), "repeats": repeats}
+
+
+def peak_memory_bytes() -> int | None:
+    """This process's peak resident memory; Linux's VmHWM, because getrusage counts the parent's pages before exec."""
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return None
+    for line in status.read_text(encoding="ascii", errors="replace").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def _write(path: Path, value: dict[str, Any]) -> None:
+    path.write_text(json.dumps(value), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], Path(sys.argv[2])))

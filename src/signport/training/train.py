@@ -1,0 +1,263 @@
+"""From a recipe and a landmark cache to a run."""
+
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from signport.datasets.augmentation import augment
+from signport.datasets.cache import LandmarkCache
+from signport.datasets.splits import PARTS, Split, split
+from signport.errors import SignportError
+from signport.files import read_json, write_bytes, write_json, write_text
+from signport.models.registry import predict
+from signport.training.base_models import EMBEDDER, base_models, write_base_models
+from signport.training.checkpoint import Checkpoints, TrainingState, keras_archive, load_checkpoint
+from signport.training.history_logs import history_csv, history_logs, require_wandb
+from signport.training.loop import Examples, FitSettings, compile_model, fit, on_device, seed_everything
+from signport.training.metrics import measure
+from signport.training.plots import draw_history
+from signport.training.recipe import Recipe, load_recipe, with_overrides
+from signport.training.run import Run, new_run_folder
+from signport.training.transfer import copy_matching_weights
+
+_VERSIONED = ("signport", "tensorflow", "keras", "numpy", "mediapipe")
+
+
+def train(
+    recipe: str | Path | Recipe,
+    data: LandmarkCache | str | Path,
+    *,
+    runs: str | Path = "runs",
+    name: str | None = None,
+    overrides: Sequence[str] = (),
+    init_from: str | Path | None = None,
+    base_bundle: str | Path | None = None,
+    embedder: str | Path | None = None,
+) -> Run:
+    """Trains a model; everything about it goes into one new folder.
+
+    Args:
+        recipe: A recipe, its name, or its YAML file.
+        data: A landmark cache, or its file.
+        runs: The folder of all runs.
+        name: The new run's name; without one, the recipe's name and the next free number.
+        overrides: `section.key=value`, applied over the recipe.
+        init_from: A run of the same family whose fitting weights are the start (transfer learning).
+        base_bundle: A `gesture_recognizer.task` whose embedder a gesture head builds on.
+        embedder: An exported `gesture_embedder` run, or a `.tflite`, that a gesture head builds on.
+
+    Raises:
+        SignportError: Anything in the recipe, the data or the options that can't be; nothing is left behind then.
+    """
+    recipe = with_overrides(recipe, overrides) if isinstance(recipe, Recipe) else load_recipe(recipe, overrides)
+    cache = data if isinstance(data, LandmarkCache) else LandmarkCache.read(data)
+    family = _checked_family(recipe, cache)
+    source = None if init_from is None else _source_run(init_from, recipe)
+    models = base_models(family, getattr(recipe.model, "embedder", ""), base_bundle, embedder)
+    if models:
+        recipe = replace(recipe, model=replace(recipe.model, embedder=EMBEDDER))
+    if recipe.logging.wandb:
+        require_wandb()
+    parts = split(cache, recipe.data.validation, recipe.data.test, recipe.seed, recipe.data.split_by)
+
+    folder = new_run_folder(runs, name, recipe.name)
+    if cache.path is None:
+        cache = cache.write(folder / "cache.parquet")
+    write_base_models(folder, models)
+    write_text(folder / "recipe.yaml", recipe.to_yaml())
+    run = Run(folder, recipe, _first_record(folder, recipe, cache, parts))
+    write_json(folder / "split.json", _sample_ids(cache, parts))
+    with on_device(recipe.device):
+        seed_everything(recipe.seed)
+        model = family.build(run.config, len(cache.classes))
+        if source is not None:
+            run.record["init_from"] = {"run": str(source.path), **copy_matching_weights(source.model(), model)}
+        compile_model(
+            model,
+            _loss(recipe),
+            learning_rate=recipe.training.learning_rate,
+            weight_decay=recipe.training.weight_decay,
+        )
+        model.optimizer.build(model.trainable_variables)
+        _checkpoints(run).start(model)
+        # A folder with a run.json can be resumed.
+        write_json(folder / "run.json", run.record)
+        return _train_on(run, model, ())
+
+
+def resume(path: str | Path, *, recipe: Recipe | None = None, data: LandmarkCache | str | Path | None = None) -> Run:
+    """Goes on with a training that was interrupted, exactly where its last checkpoint stands.
+
+    Args:
+        path: The run's folder.
+        recipe: If given, it must be the run's own.
+        data: If given, it must be the cache that the run was started on.
+
+    Raises:
+        SignportError: Not a run, finished already, or recipe, data or checkpoint are not the run's own.
+    """
+    run = Run.open(path, unfinished=True)
+    if run.record["finished"]:
+        raise SignportError(f"{run.path}: this training has finished; start another from it with --init-from {run.id}")
+    if data is not None:
+        cache = data if isinstance(data, LandmarkCache) else LandmarkCache.read(data)
+        if cache.digest != run.cache_digest:
+            raise SignportError(f"--data {cache.path}: not the cache that run {run.id} was started on; leave it out")
+    wanted = run.recipe if recipe is None else _with_embedder_of(recipe, run.recipe)
+    run.family  # noqa: B018 - importing the family registers its layers
+    checkpoint = run.checkpoints / "last.keras"
+    with on_device(run.recipe.device):
+        seed_everything(run.recipe.seed)
+        model, state = load_checkpoint(checkpoint)
+        if (state.family, state.recipe_digest) != (run.recipe.family, wanted.digest) or state.classes != run.classes:
+            raise SignportError(
+                f"{checkpoint}: a checkpoint of another recipe (family {state.family!r}, recipe "
+                f"{state.recipe_digest[:12]}…, wanted {wanted.family!r}, {wanted.digest[:12]}…); resume with the recipe "
+                "it was started with, or start a new run with --init-from"
+            )
+        return _train_on(run, model, state.history)
+
+
+def _with_embedder_of(recipe: Recipe, other: Recipe) -> Recipe:
+    """A run points at its own copy of the embedder, which no recipe file can name."""
+    if recipe.family != other.family or not getattr(other.model, "embedder", ""):
+        return replace(recipe, name=other.name)
+    return replace(recipe, name=other.name, model=replace(recipe.model, embedder=other.model.embedder))
+
+
+def _checked_family(recipe: Recipe, cache: LandmarkCache) -> Any:
+    from signport.models.registry import family_named
+
+    family = family_named(recipe.family)
+    if cache.header.topology != family.topology:
+        raise SignportError(
+            f"{cache.path or 'cache'}: topology {cache.header.topology!r}, but family {family.name!r} takes "
+            f"{family.topology!r}; choose another recipe"
+        )
+    if len(cache.classes) < 2:
+        raise SignportError(f"{cache.path or 'cache'}: {len(cache.classes)} class; a classifier needs at least two")
+    return family
+
+
+def _source_run(path: str | Path, recipe: Recipe) -> Run:
+    source = Run.open(path)
+    if source.recipe.family != recipe.family:
+        raise SignportError(
+            f"--init-from {path}: a run of family {source.recipe.family!r}, but the recipe trains {recipe.family!r}"
+        )
+    return source
+
+
+def _first_record(folder: Path, recipe: Recipe, cache: LandmarkCache, parts: Split) -> dict[str, Any]:
+    assert cache.path is not None  # noqa: S101 - for the type checker; train() has just written it
+    path = cache.path.resolve()
+    inside = path.is_relative_to(folder)
+    return {
+        "id": folder.name,
+        "finished": False,
+        "family": recipe.family,
+        "recipe": recipe.name,
+        "recipe_digest": recipe.digest,
+        "seed": recipe.seed,
+        "classes": list(cache.classes),
+        "cache": {
+            "path": str(path.relative_to(folder) if inside else path),
+            "sha256": cache.digest,
+            "samples": len(cache),
+        },
+        "split": {"by": parts.by, **{part: len(parts.rows(part)) for part in PARTS}},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONED}},
+    }
+
+
+def _sample_ids(cache: LandmarkCache, parts: Split) -> dict[str, Any]:
+    ids = cache.sample_ids
+    return {"by": parts.by, **{part: [ids[row] for row in parts.rows(part)] for part in PARTS}}
+
+
+def _loss(recipe: Recipe) -> keras.losses.Loss:
+    smoothing = recipe.training.label_smoothing
+    if recipe.training.loss == "focal":
+        gamma = recipe.training.focal_gamma
+        return keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=gamma, label_smoothing=smoothing)
+    return keras.losses.CategoricalCrossentropy(label_smoothing=smoothing)
+
+
+def _checkpoints(run: Run) -> Checkpoints:
+    state = TrainingState(run.recipe.family, run.recipe.digest, run.classes, ())
+    return Checkpoints(run.checkpoints, run.recipe.training.checkpoint_every, state)
+
+
+def _train_on(run: Run, model: keras.Model, history: Sequence[dict[str, float]]) -> Run:
+    start = time.perf_counter()
+    recipe = run.recipe
+    settings = FitSettings(
+        epochs=recipe.training.epochs,
+        batch_size=recipe.training.batch_size,
+        seed=recipe.seed,
+        schedule=recipe.training.learning_rates(),
+        monitor=recipe.training.monitor,
+        patience=recipe.training.early_stopping_patience,
+    )
+    validation = Examples(run.inputs("validation"), _one_hot(run.labels("validation"), len(run.classes)))
+    with history_logs(run.path, recipe, len(history)) as logs:
+        # Logs first: what a checkpoint has behind it is in them.
+        hooks = [*logs, _checkpoints(run)]
+        fit(model, _training_examples(run), validation, settings, history=history, hooks=hooks)
+    _finish(run, time.perf_counter() - start)
+    return Run.open(run.path)
+
+
+def _training_examples(run: Run) -> Examples:
+    """The training part and its augmented copies, all drawn now: an epoch has no random state of its own to lose."""
+    recipe = run.recipe
+    cache = run.part("train")
+    variants = [cache] + [
+        augment(cache, recipe.data.augmentation, np.random.default_rng([recipe.seed, 0xA06, number]))
+        for number in range(recipe.data.augmentation.copies)
+    ]
+    inputs = [run.family.inputs(variant, run.config) for variant in variants]
+    labels = np.tile(cache.labels, len(variants))
+    weights = None
+    if recipe.training.class_weights == "balanced":
+        counts = np.bincount(labels, minlength=len(run.classes))
+        weights = (len(labels) / (len(run.classes) * counts))[labels].astype(np.float32)
+    columns = {column: np.concatenate([variant[column] for variant in inputs]) for column in inputs[0]}
+    return Examples(columns, _one_hot(labels, len(run.classes)), weights)
+
+
+def _one_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
+    return np.eye(num_classes, dtype=np.float32)[labels]
+
+
+def _finish(run: Run, seconds: float) -> None:
+    """Writes the model of the best epoch, its figures and the curves, and marks the run as finished."""
+    best, state = load_checkpoint(run.checkpoints / "best.keras")
+    _, last = load_checkpoint(run.checkpoints / "last.keras")
+    keras.utils.set_random_seed(run.recipe.seed)
+    model = run.family.build(run.config, len(run.classes))
+    model.set_weights(best.get_weights())
+    write_bytes(run.path / "model.keras", keras_archive(model))
+    write_text(run.path / "history.csv", history_csv(last.history))
+    draw_history(last.history, state.epoch, run.path / "training.png", run.id)
+    metrics: dict[str, Any] = {"best_epoch": state.epoch, "epochs": last.epoch}
+    for part in ("validation", "test"):
+        labels = run.labels(part)
+        if len(labels):
+            measured = measure(predict(model, run.inputs(part)), labels, run.classes)
+            metrics[part] = {
+                "accuracy": measured.accuracy,
+                "interval": list(measured.interval),
+                "macro_f1": measured.macro.f1,
+                "samples": measured.samples,
+            }
+    metrics["validation"]["loss"] = state.history[-1]["val_loss"]
+    record = {**read_json(run.path / "run.json"), "metrics": metrics, "seconds": round(seconds, 2), "finished": True}
+    write_json(run.path / "run.json", record)

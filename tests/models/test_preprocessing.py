@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from signport.landmarks.features import hand_features, mediapipe_matrix
+from signport.landmarks.topology import HAND
+from signport.models.preprocessing import HandFeatures, HandMatrix
+
+
+@pytest.fixture
+def hands():
+    values = np.random.default_rng(3).random((64, 21, 3), np.float32)
+    values[0, :, 2] = np.nan
+    values[1, 5] = np.nan
+    return values
+
+
+def test_the_layer_and_numpy_agree_on_features(hands):
+    np.testing.assert_allclose(np.asarray(HandFeatures()(hands)), hand_features(hands), atol=1e-6)
+
+
+def test_the_layer_and_numpy_agree_on_mediapipes_matrix(hands):
+    expected = mediapipe_matrix(hands).reshape(64, 63)
+    np.testing.assert_allclose(np.asarray(HandMatrix()(hands)), expected, atol=1e-6)
+
+
+def test_features_ignore_where_the_hand_is_and_how_large(hands):
+    moved = hands * 0.37 + np.float32(0.2)
+    np.testing.assert_allclose(hand_features(moved), hand_features(hands), atol=1e-5)
+
+
+def test_the_farthest_point_lies_at_distance_one_and_edges_are_lengths(hands):
+    features = hand_features(hands[2:])
+    points = features[:, :63].reshape(-1, 21, 3)
+    np.testing.assert_allclose(np.linalg.norm(points, axis=-1).max(-1), 1, atol=1e-5)
+    start, end = HAND.edges[7]
+    np.testing.assert_allclose(features[:, 63 + 7], np.linalg.norm(points[:, end] - points[:, start], axis=-1), atol=1e-6)
+
+
+def test_the_matrix_undoes_the_image_aspect():
+    square = np.random.default_rng(0).random((4, 21, 3), np.float32)
+    wide = square * np.array([0.5, 1, 1], np.float32)  # the same hand in an image twice as wide
+    sizes = np.tile([[200, 100]], (4, 1))
+    pixels = mediapipe_matrix(wide, sizes)[..., :2]
+    expected = mediapipe_matrix(square)[..., :2]
+    np.testing.assert_allclose(pixels, expected, atol=1e-4)
+
+
+def test_normalizing_mediapipes_matrix_again_moves_it_by_the_epsilon_only(hands):
+    once = mediapipe_matrix(hands[2:])
+    np.testing.assert_allclose(mediapipe_matrix(once), once, atol=2e-5)
