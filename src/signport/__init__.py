@@ -7,7 +7,7 @@ Example:
         hands = sp.render_hands("build/hands", classes="asl22", per_class=60)
         run = sp.train("mlp", hands.cache)
         print(sp.evaluate(run, hands.cache).accuracy)
-        sp.export(run)
+        sp.export_tflite(run)
 """
 
 from importlib import import_module
@@ -15,47 +15,49 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from signport.datasets.cache import LandmarkCache
+    from signport.datasets.csv_table import import_csv
     from signport.datasets.image_folder import capture_images
     from signport.datasets.merge import merge_caches
     from signport.datasets.rendered import render_hands
-    from signport.datasets.tables import import_csv, import_npz
+    from signport.datasets.tables import import_npz
     from signport.export.app_resources import embed
     from signport.export.bundle import bundle
-    from signport.export.exporter import export
-    from signport.parity.report import parity
+    from signport.export.exporter import export as export_tflite
+    from signport.parity.report import parity as check_parity
     from signport.training.evaluation import evaluate
     from signport.training.run import Run
     from signport.training.train import resume, train
 
-# Name → module; nothing is imported before it is used, so that `import signport` costs nothing.
+# Name → module and attribute; nothing is imported before it is used, so that `import signport` costs nothing. No name
+# may be that of a subpackage (export, parity): importing one would put the module in the function's place.
 _EXPORTS = {
-    "LandmarkCache": "signport.datasets.cache",
-    "Run": "signport.training.run",
-    "bundle": "signport.export.bundle",
-    "capture_images": "signport.datasets.image_folder",
-    "embed": "signport.export.app_resources",
-    "evaluate": "signport.training.evaluation",
-    "export": "signport.export.exporter",
-    "import_csv": "signport.datasets.tables",
-    "import_npz": "signport.datasets.tables",
-    "merge_caches": "signport.datasets.merge",
-    "parity": "signport.parity.report",
-    "render_hands": "signport.datasets.rendered",
-    "resume": "signport.training.train",
-    "train": "signport.training.train",
+    "LandmarkCache": ("signport.datasets.cache", "LandmarkCache"),
+    "Run": ("signport.training.run", "Run"),
+    "bundle": ("signport.export.bundle", "bundle"),
+    "capture_images": ("signport.datasets.image_folder", "capture_images"),
+    "check_parity": ("signport.parity.report", "parity"),
+    "embed": ("signport.export.app_resources", "embed"),
+    "evaluate": ("signport.training.evaluation", "evaluate"),
+    "export_tflite": ("signport.export.exporter", "export"),
+    "import_csv": ("signport.datasets.csv_table", "import_csv"),
+    "import_npz": ("signport.datasets.tables", "import_npz"),
+    "merge_caches": ("signport.datasets.merge", "merge_caches"),
+    "render_hands": ("signport.datasets.rendered", "render_hands"),
+    "resume": ("signport.training.train", "resume"),
+    "train": ("signport.training.train", "train"),
 }
 __all__ = [
     "LandmarkCache",
     "Run",
     "bundle",
     "capture_images",
+    "check_parity",
     "embed",
     "evaluate",
-    "export",
+    "export_tflite",
     "import_csv",
     "import_npz",
     "merge_caches",
-    "parity",
     "render_hands",
     "resume",
     "train",
@@ -65,4 +67,5 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _EXPORTS:
         raise AttributeError(f"module 'signport' has no attribute {name!r}")
-    return getattr(import_module(_EXPORTS[name]), name)
+    module, attribute = _EXPORTS[name]
+    return getattr(import_module(module), attribute)

@@ -5,92 +5,281 @@ python tools/train_asl_model/train.py --data_dir data --output_dir out --base-bu
 
 import argparse
 import os
-from dataclasses import dataclass
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+from signport.errors import GateError, SignportError
+from signport.files import write_bytes
 
-from signport.datasets.cache import LandmarkCache
-from signport.datasets.image_folder import capture_images
-from signport.datasets.splits import PARTS, split
-from signport.errors import SignportError
+if TYPE_CHECKING:
+    from signport.datasets.cache import LandmarkCache
+    from signport.training.evaluation import Evaluation
+    from signport.training.run import Run
 
 BACKGROUND = "None"
+BUNDLE = "gesture_recognizer.task"
 TRAINERS = ("signport", "model-maker")
-VALIDATION_SHARE = TEST_SHARE = 0.1
+SHARES = ("data.validation=0.1", "data.test=0.1")
+# Where the app that this bundle is for keeps its models.
+APP_MODELS = Path("core/mediapipe/src/jvmMain/resources/models")
 
 
 @dataclass(frozen=True)
-class Part:
-    """One part of a split, as a gesture head sees it.
+class Settings:
+    """How the gesture heads are trained.
 
     Attributes:
-        embeddings: float32 (samples, 128).
-        labels: Class indices, int64 (samples,).
+        trainer: `signport` or `model-maker`.
+        epochs: Passes over the training samples.
+        batch_size: Samples a step.
+        learning_rate: Of the first epoch.
+        seed: Of the split, the first weights, the order of samples and the drawn hands.
+        workers: Processes that find hands.
+        canned_per_class: Hands drawn for each of MediaPipe's canned gestures where there is no base bundle.
     """
 
-    embeddings: np.ndarray
-    labels: np.ndarray
+    trainer: str = TRAINERS[0]
+    epochs: int = 30
+    batch_size: int = 32
+    learning_rate: float = 0.005
+    seed: int = 42
+    workers: int = 1
+    canned_per_class: int = 60
 
 
-def class_order(data_dir: Path) -> list[str]:
-    """The class folders, `None` first and the others by name: Model Maker's order, and the canned classifier's.
+@dataclass(frozen=True)
+class Trained:
+    """What `train_asl_model` made.
+
+    Attributes:
+        bundle: The `gesture_recognizer.task`.
+        run: The gesture head's run.
+        evaluation: Of its test part.
+        in_app: The app's copy of the bundle; None where there is no such folder.
+        seconds: Stage → seconds.
+    """
+
+    bundle: Path
+    run: "Run"
+    evaluation: "Evaluation"
+    in_app: Path | None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def train_asl_model(
+    data_dir: Path,
+    output_dir: Path,
+    settings: Settings,
+    *,
+    base_bundle: Path | None = None,
+    app: Path | None = None,
+) -> Trained:
+    """Finds the hands, trains, exports and evaluates a gesture head, and bundles it.
+
+    Args:
+        data_dir: Class folders of images, `None` among them.
+        output_dir: Gets `landmarks.parquet`, `runs/` and `gesture_recognizer.task`.
+        settings: How to train.
+        base_bundle: A `gesture_recognizer.task` whose embedder, canned classifier and hand detector are used; without
+            one, an embedder and a canned classifier are trained on the images and on drawn hands.
+        app: The folder of an app; its models folder, if it has one, gets the bundle.
 
     Raises:
-        SignportError: There is no such folder, or it has no class `None` spelled so, which MediaPipe needs.
+        GateError: An exported file differs too much from the model that was trained.
+        SignportError: The images, the base bundle, the settings or the output folder cannot be used.
     """
+    from signport.datasets.image_folder import capture_images
+    from signport.landmarks.mediapipe_runtime import quiet_native_log
+
+    _require_background(data_dir)
+    with quiet_native_log():  # TensorFlow greets with errors about GPUs that nobody asked for
+        from signport.export.bundle import bundle
+        from signport.training.evaluation import evaluate
+
+    seconds: dict[str, float] = {}
+    canned = embedder = None
+    with _stage("capture", seconds):
+        # Kaggle's images are cut tightly around the hand, and the palm detector misses many without a border.
+        cache = capture_images(data_dir, output_dir / "landmarks.parquet", workers=settings.workers, border="auto")
+    if base_bundle is None:
+        with _stage("embedder", seconds):
+            drawn = _draw_canned_gestures(output_dir, settings)
+            embedder = _embedder(cache, drawn, output_dir, settings)
+            canned = _head(drawn, "canned_head", output_dir, settings, embedder=embedder)
+    with _stage("train and export", seconds):
+        run = _head(cache, "asl_head", output_dir, settings, base_bundle=base_bundle, embedder=embedder)
+    with _stage("evaluate and bundle", seconds):
+        evaluation = evaluate(run, cache, part="test", output=output_dir / "evaluation")
+        path = bundle(run, canned=canned, output=output_dir / BUNDLE).path
+    return Trained(path, run, evaluation, _copy_to_app(path, app), seconds)
+
+
+@contextmanager
+def _stage(name: str, seconds: dict[str, float]) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[name] = time.perf_counter() - start
+
+
+def _require_background(data_dir: Path) -> None:
+    """Checks, before minutes of work, that there is the class `None`, which MediaPipe needs."""
     try:
-        names = sorted(entry.name for entry in data_dir.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+        names = [entry.name for entry in data_dir.iterdir() if entry.is_dir()]
     except OSError as error:
         raise SignportError(f"{data_dir}: {error.strerror}; make --data_dir with prepare_data.py") from None
     if BACKGROUND not in names:
         near = [name for name in names if name.lower() == BACKGROUND.lower()]
         remedy = f"rename {near[0]!r}" if near else "add images of hands that make no gesture of yours"
         raise SignportError(f"{data_dir}: no class folder {BACKGROUND!r}, spelled exactly so; {remedy}")
-    return [BACKGROUND, *(name for name in names if name != BACKGROUND)]
 
 
-def capture(data_dir: Path, output_dir: Path, workers: int) -> LandmarkCache:
-    """Finds the hands and writes `output_dir/landmarks.parquet`; goes on where an interrupted capture stopped."""
-    # Kaggle's images are cut tightly around the hand, and the palm detector misses many without a border.
-    return capture_images(
-        data_dir, output_dir / "landmarks.parquet", workers=workers, border="auto", classes=class_order(data_dir)
+def _head(
+    cache: "LandmarkCache",
+    name: str,
+    output_dir: Path,
+    settings: Settings,
+    *,
+    base_bundle: Path | None = None,
+    embedder: "Run | None" = None,
+) -> "Run":
+    """A gesture head, trained and exported; its run is `output_dir/runs/NAME-NNN`."""
+    from signport.export.exporter import export
+    from signport.training.train import train
+
+    run = train(
+        "gesture_head",
+        cache,
+        runs=output_dir / "runs",
+        overrides=[
+            f"name={name}",
+            f"seed={settings.seed}",
+            f"training.trainer={settings.trainer}",
+            f"training.epochs={settings.epochs}",
+            f"training.batch_size={settings.batch_size}",
+            f"training.learning_rate={settings.learning_rate}",
+            # Model Maker has no augmentation; without it here, both trainers see the same samples.
+            "data.augmentation.copies=0",
+            *SHARES,
+        ],
+        base_bundle=base_bundle,
+        embedder=None if embedder is None else embedder.path,
     )
+    export(run)
+    return run
 
 
-def embedded_parts(cache: LandmarkCache, embedder: Path, seed: int) -> dict[str, Part]:
-    """Splits 80/10/10 (no group on two sides, where groups are known) and embeds each part.
+def _draw_canned_gestures(output_dir: Path, settings: Settings) -> "LandmarkCache":
+    from signport.datasets.rendered import render_hands
 
-    Args:
-        cache: Hands with world landmarks.
-        embedder: The gesture embedder's `.tflite`.
-        seed: Of the split.
-
-    Returns:
-        `train`, `validation` and `test`.
-    """
-    from signport.models.gesture_head import GestureHeadConfig, inputs
-
-    embeddings = inputs(cache, GestureHeadConfig(embedder=str(embedder)))["embedding"]
-    parts = split(cache, VALIDATION_SHARE, TEST_SHARE, seed)
-    return {name: Part(embeddings[parts.rows(name)], cache.labels[parts.rows(name)]) for name in PARTS}
+    hands = render_hands(
+        output_dir / f"canned_gestures_{settings.canned_per_class}_{settings.seed}",
+        classes="canned",
+        per_class=settings.canned_per_class,
+        seed=settings.seed,
+        workers=settings.workers,
+    )
+    assert hands.cache is not None
+    return hands.cache
 
 
-def parser() -> argparse.ArgumentParser:
-    """The flags of the project this replaces, and signport's own."""
-    flags = argparse.ArgumentParser(
+def _embedder(cache: "LandmarkCache", drawn: "LandmarkCache", output_dir: Path, settings: Settings) -> "Run":
+    """An embedder, trained and exported; the heads on it hold back what it held back."""
+    from signport.datasets.merge import merge_caches
+    from signport.export.exporter import export
+    from signport.training.train import train
+
+    merged = merge_caches([cache, drawn])
+    groups = None not in merged.groups
+    if not groups and (renamed := set(cache.sample_ids) - set(merged.sample_ids)):
+        raise SignportError(
+            f"{cache.path}: drawn hands have names such as {min(renamed)!r} too, and a head could be tested on what its "
+            "embedder was trained on; add a groups.csv to --data_dir, or rename the images"
+        )
+    # Samples without a group count as one group, which cannot be split.
+    by = "group" if groups else "label"
+    run = train(
+        "gesture_embedder",
+        merged,
+        runs=output_dir / "runs",
+        overrides=[f"seed={settings.seed}", f"data.split_by={by}", *SHARES],
+    )
+    export(run)
+    return run
+
+
+def _copy_to_app(bundle: Path, app: Path | None) -> Path | None:
+    if app is None or not (app / APP_MODELS).is_dir():
+        return None
+    write_bytes(app / APP_MODELS / BUNDLE, bundle.read_bytes())
+    return app / APP_MODELS / BUNDLE
+
+
+def _print_report(trained: Trained, app: Path | None) -> None:
+    from signport.training.reports import accuracy_text, results_text
+
+    print(results_text(trained.evaluation))
+    size = trained.bundle.stat().st_size
+    lines = {
+        "accuracy": f"{accuracy_text(trained.evaluation.metrics)}, float model, test part",
+        "parameters": f"{trained.run.model().count_params()}",
+        "seconds": ", ".join(f"{name} {seconds:.0f}" for name, seconds in trained.seconds.items()),
+        "bundle": f"{trained.bundle} ({size:,} bytes)",
+        "run": f"{trained.run.path}",
+        "results": f"{trained.evaluation.output / 'results.txt'}",
+    }
+    if app is not None:
+        missing = f"not copied: there is no folder {app / APP_MODELS}"
+        lines["app"] = missing if trained.in_app is None else f"copied to {trained.in_app}"
+    for name, text in lines.items():
+        print(f"{name:<11} {text}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
         prog="train.py",
         description="Trains a gesture_recognizer.task from class folders of images.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    flags.add_argument("--data_dir", type=Path, required=True, help="class folders", default=argparse.SUPPRESS)
-    flags.add_argument("--output_dir", type=Path, required=True, help="folder to write", default=argparse.SUPPRESS)
-    flags.add_argument("--epochs", type=int, default=30)
-    flags.add_argument("--batch_size", type=int, default=32)
-    flags.add_argument("--lr", type=float, default=0.005, help="learning rate of the first epoch")
-    flags.add_argument("--trainer", choices=TRAINERS, default=TRAINERS[0])
-    flags.add_argument("--base-bundle", type=Path, help="a gesture_recognizer.task whose embedder is used")
-    flags.add_argument("--app", type=Path, help="app that gets the bundle")
-    flags.add_argument("--seed", type=int, default=42)
-    flags.add_argument("--workers", type=int, default=min(4, os.cpu_count() or 1), help="processes that find hands")
-    return flags
+    parser.add_argument("--data_dir", type=Path, required=True, help="class folders", default=argparse.SUPPRESS)
+    parser.add_argument("--output_dir", type=Path, required=True, help="folder to write", default=argparse.SUPPRESS)
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--batch_size", type=int, default=32)
+    parser.add_argument("--lr", type=float, default=0.005, help="learning rate of the first epoch")
+    parser.add_argument("--trainer", choices=TRAINERS, default=TRAINERS[0])
+    parser.add_argument("--base-bundle", type=Path, help="a gesture_recognizer.task whose embedder is used")
+    parser.add_argument("--app", type=Path, help="folder of the app that gets the bundle")
+    parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--workers", type=int, default=min(4, os.cpu_count() or 1), help="processes that find hands")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point. Exit status: 0 fine, 1 an exported file is not good enough, 2 bad input, 130 interrupted."""
+    # As the `signport` command sets them, for the same figures and the same quiet; a user's own setting wins.
+    for name, value in (("TF_CPP_MIN_LOG_LEVEL", "3"), ("GLOG_minloglevel", "2"), ("TF_ENABLE_ONEDNN_OPTS", "0")):
+        os.environ.setdefault(name, value)
+    options = _parser().parse_args(arguments)
+    settings = Settings(
+        options.trainer, options.epochs, options.batch_size, options.lr, options.seed, options.workers
+    )
+    try:
+        trained = train_asl_model(
+            options.data_dir, options.output_dir, settings, base_bundle=options.base_bundle, app=options.app
+        )
+    except (SignportError, OSError) as error:
+        print(f"train: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1 if isinstance(error, GateError) else 2
+    except KeyboardInterrupt:
+        print("train: interrupted; the same command goes on with the hands found so far", file=sys.stderr)
+        return 130
+    _print_report(trained, options.app)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

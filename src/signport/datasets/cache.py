@@ -62,7 +62,7 @@ class Sample:
         sample_id: Unique within the cache; the sort key.
         label: Class name.
         group: Signer or recording, None if unknown. Samples of one group never sit on both sides of a split.
-        source: Where the sample came from (a file; for tables the file and row).
+        source: Where the sample came from: an image's path relative to the cache's folder; for tables file and row.
         landmarks: float32 (frames, points, 3): x and y in image widths and heights, z in image widths, as MediaPipe
             gives them; NaN where a point was not found.
         world_landmarks: float32 (frames, points, 3) in metres, or None.

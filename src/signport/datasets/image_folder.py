@@ -105,7 +105,7 @@ def capture_images(
             tuple(sorted([*skipped, *loose], key=lambda entry: entry.source)),
         )
         samples = [
-            _sample(image, answers[image.name], group_of.get(image.name))
+            _sample(image, answers[image.name], group_of.get(image.name), output.parent)
             for image in images
             if answers[image.name]["status"] == FOUND
         ]
@@ -136,12 +136,12 @@ def _counted(counts: Counter[str]) -> str:
     return f"found {counts[FOUND]} · no hand {counts[NO_HAND]} · unreadable {counts[UNREADABLE]}"
 
 
-def _sample(image: FoundImage, answer: dict[str, Any], group: str | None) -> Sample:
+def _sample(image: FoundImage, answer: dict[str, Any], group: str | None, beside: Path) -> Sample:
     return Sample(
         sample_id=image.name,
         label=image.label,
         group=group,
-        source=image.name,
+        source=Path(os.path.relpath(image.path, beside)).as_posix(),
         landmarks=decode_points(answer["landmarks"])[None],
         world_landmarks=decode_points(answer["world_landmarks"])[None],
         handedness=answer["handedness"],

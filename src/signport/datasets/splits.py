@@ -75,6 +75,37 @@ def split(
     return Split(train, chosen, held_back, by="group" if kept == "group" else "label")
 
 
+def part_of_key(cache: LandmarkCache, parts: Split) -> dict[str, str]:
+    """Group, or sample id where the group is unknown → part, for `split_like`."""
+    keys = sample_keys(cache)
+    return {keys[row]: part for part in PARTS for row in parts.rows(part)}
+
+
+def sample_keys(cache: LandmarkCache) -> list[str]:
+    """What must not cross a split, for each sample: its group, or itself where that is unknown."""
+    return [group or sample_id for group, sample_id in zip(cache.groups, cache.sample_ids, strict=True)]
+
+
+def split_like(cache: LandmarkCache, parts: dict[str, str]) -> Split | None:
+    """Splits a cache as an earlier one was, so that what a model builds on has not seen its test samples either.
+
+    Args:
+        cache: The samples.
+        parts: What `part_of_key` said of the earlier cache; a group or sample that it does not know is trained on.
+
+    Returns:
+        The split; None where it would leave a part without samples, or training without a class: the caches have too
+        little in common.
+    """
+    assigned = np.array([PARTS.index(parts.get(key, "train")) for key in sample_keys(cache)])
+    rows = [np.flatnonzero(assigned == number) for number in range(len(PARTS))]
+    complete = len(np.unique(cache.labels[rows[0]])) == len(cache.classes)
+    if not complete or not all(len(part) for part in rows):
+        return None
+    known = any(group is not None for group in cache.groups)
+    return Split(rows[0], rows[1], rows[2], by="group" if known else "label")
+
+
 def _by_label(cache: LandmarkCache, shares: np.ndarray, random: np.random.Generator) -> np.ndarray:
     wanted = np.flatnonzero(shares > 0)
     part_of_row = np.zeros(len(cache), np.int64)

@@ -1,5 +1,6 @@
 """The gates: whether an exported file answers like its float model, as its family demands."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,9 @@ from signport.export.convert import FORMATS
 from signport.export.flatbuffer import Operator, operators
 from signport.models.gates import Gates
 from signport.quantization.agreement import Agreement
+from signport.training.metrics import wilson_interval
+
+_Z = 1.96  # of a 95 % interval
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,9 @@ def judge(
 ) -> list[Gate]:
     """Judges one file's answers.
 
+    Shares are judged with their 95 % interval: a gate breaks where the samples say that the demand is missed, not where
+    one sample of a small test part falls on the other side of a tie.
+
     Args:
         form: Name of the export format.
         agreement: The file's answers against the Keras float model's.
@@ -74,14 +81,32 @@ def judge(
                 Gate(f"{form} 99th percentile of abs error", p99, gates.dynamic_p99_abs, "most"),
                 Gate(f"{form} SQNR (dB)", agreement.sqnr_db, gates.dynamic_sqnr_db, "least"),
             ]
-        agreed = Gate(f"{form} agreement", agreement.top1, gates.reduced_agreement, "least")
-        return found + ([agreed] if classes else [])
+        return found + ([_agreed(form, agreement, gates.reduced_agreement)] if classes else [])
     found = [Gate(f"{form} SQNR (dB)", agreement.sqnr_db, gates.int8_sqnr_db, "least")]
     if classes:
-        found.append(Gate(f"{form} agreement", agreement.top1, gates.int8_agreement, "least"))
+        found.append(_agreed(form, agreement, gates.int8_agreement))
     if accuracy_drop is not None:
-        found.append(Gate(f"{form} accuracy drop", accuracy_drop, gates.int8_accuracy_drop, "most"))
+        # Only samples that are answered differently can be lost; their number bounds the drop's standard error.
+        margin = _Z * math.sqrt((1 - agreement.top1) / agreement.samples)
+        found.append(Gate(f"{form} accuracy drop", accuracy_drop, gates.int8_accuracy_drop + margin, "most"))
     return found
+
+
+def _agreed(form: str, agreement: Agreement, wanted: float) -> Gate:
+    return Gate(f"{form} agreement", agreement.top1, least_share(wanted, agreement.samples), "least")
+
+
+def least_share(wanted: float, samples: int) -> float:
+    """The smallest share of samples whose 95 % interval still holds `wanted`; nears `wanted` as samples grow.
+
+    Example:
+        >>> round(least_share(0.99, 262), 4), round(least_share(0.99, 100_000), 4)
+        (0.9809, 0.9894)
+    """
+    missed = 0
+    while missed < samples and wilson_interval(samples - missed - 1, samples)[1] >= wanted:
+        missed += 1
+    return (samples - missed) / samples
 
 
 def judge_graph(form: str, content: bytes, input_shapes: list[tuple[int, ...]]) -> list[Gate]:

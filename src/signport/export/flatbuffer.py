@@ -125,7 +125,11 @@ def _tensor_map(name: str, index: int) -> Any:
 
 def set_metadata(model: Any, name: str, content: bytes) -> None:
     """Adds or replaces a named metadata buffer, in place."""
-    model.metadata = [entry for entry in model.metadata or [] if entry.name != name.encode()]
+    model.metadata = model.metadata or []
+    for entry in model.metadata:
+        if entry.name == name.encode():
+            model.buffers[entry.buffer].data = np.frombuffer(content, np.uint8)
+            return
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(content, np.uint8)
     model.buffers.append(buffer)

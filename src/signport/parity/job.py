@@ -1,5 +1,7 @@
 """A job: a run's exported files and the golden vectors that every target must answer alike."""
 
+import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,14 +10,14 @@ from typing import Any, Literal
 import numpy as np
 
 from signport.errors import SignportError
+from signport.export.app_resources import CARD_FILE, TASK_CARD_FILE, TASK_FILE, export_folder
 from signport.export.convert import FORMATS
 from signport.export.golden import GOLDEN_FILE, IMAGES_FILE, read_golden
 from signport.files import read_json, sha256_bytes, sha256_file
 from signport.landmarks.asset_bundle import read_bundle, require_models
 
-TASK_FILE = "gesture_recognizer.task"
-_TASK_CARD = "bundle.json"
-_CARD = "card.json"
+# What NumPy passes on from a damaged npz archive.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError)
 RECOGNIZER = "hand_gesture_recognizer.task"
 LANDMARKER = "hand_landmarker.task"
 
@@ -74,21 +76,6 @@ class Job:
         return 1.0 if self.output == "probabilities" else float(np.abs(self.reference).max())
 
 
-def export_folder(path: str | Path) -> Path:
-    """The export folder of a run, or `path` itself where it is a (copied) export folder.
-
-    Raises:
-        SignportError: Neither.
-    """
-    path = Path(path).resolve()
-    for folder in (path / "export", path):
-        if (folder / _CARD).is_file():
-            return folder
-    if not path.is_dir():
-        raise SignportError(f"{path}: no such folder; give a run's folder")
-    raise SignportError(f"{path}: holds no export/card.json; run `signport export {path}` first")
-
-
 def load_job(path: str | Path) -> Job:
     """Reads and checks what a run exported.
 
@@ -99,8 +86,11 @@ def load_job(path: str | Path) -> Job:
         SignportError: Something is missing or damaged, or a file is not the one that `card.json` describes.
     """
     export = export_folder(path)
-    card = _read_card(export / _CARD)
-    inputs, reference, labels = read_golden(export)
+    card = _read_card(export / CARD_FILE)
+    try:
+        inputs, reference, labels = read_golden(export)
+    except _DAMAGED as error:
+        raise SignportError(f"{export / GOLDEN_FILE}: damaged golden vectors ({error}); export again") from error
     _check_golden(export / GOLDEN_FILE, card, inputs, reference, labels)
     run = export.parent if export.name == "export" else export
     return Job(
@@ -117,7 +107,7 @@ def load_job(path: str | Path) -> Job:
 
 
 def _read_card(path: Path) -> dict[str, Any]:
-    card = read_json(path)
+    card: dict[str, Any] = read_json(path)
     for key, kind in {"family": str, "output": str, "classes": list, "files": dict, "inputs": list}.items():
         if not isinstance(card, dict) or not isinstance(card.get(key), kind):
             raise SignportError(f"{path}: {key}: missing or of the wrong kind; run `signport export` again")
@@ -128,12 +118,14 @@ def _read_card(path: Path) -> dict[str, Any]:
 
 def _verified_files(export: Path, card: dict[str, Any]) -> dict[str, Path]:
     if unknown := [form for form in card["files"] if form not in FORMATS]:
-        raise SignportError(f"{export / _CARD}: files: format {unknown[0]!r} is unknown; it can be {', '.join(FORMATS)}")
+        raise SignportError(
+            f"{export / CARD_FILE}: files: format {unknown[0]!r} is unknown; it can be {', '.join(FORMATS)}"
+        )
     files = {}
     for form in (form for form in FORMATS if form in card["files"]):
         entry = card["files"][form]
         path = export / Path(entry["file"]).name
-        check_digest(path, entry["sha256"], export / _CARD, "export")
+        check_digest(path, entry["sha256"], export / CARD_FILE, "export")
         files[form] = path
     return files
 
@@ -166,7 +158,7 @@ def _check_golden(
     names = [entry["name"] for entry in card["inputs"]]
     if sorted(names) != sorted(inputs):
         raise SignportError(
-            f"{path}: holds inputs {', '.join(sorted(inputs)) or 'none'}, {_CARD} lists {', '.join(names)}; "
+            f"{path}: holds inputs {', '.join(sorted(inputs)) or 'none'}, {CARD_FILE} lists {', '.join(names)}; "
             "run `signport export` again"
         )
     sizes = {len(values) for values in (*inputs.values(), reference, labels)}
@@ -174,7 +166,7 @@ def _check_golden(
         raise SignportError(f"{path}: empty, or its arrays differ in length; run `signport export` again")
     if card["output"] != "embedding" and reference.shape[1] != len(card["classes"]):
         raise SignportError(
-            f"{path}: output has {reference.shape[1]} columns, {_CARD} has {len(card['classes'])} classes; "
+            f"{path}: output has {reference.shape[1]} columns, {CARD_FILE} has {len(card['classes'])} classes; "
             "run `signport export` again"
         )
     if not np.isfinite(reference).all():
@@ -209,15 +201,15 @@ def _load_task(export: Path, classes: tuple[str, ...]) -> TaskJob | None:
     path = export / TASK_FILE
     if not path.is_file():
         return None
-    card = read_json(export / _TASK_CARD)
+    card = read_json(export / TASK_CARD_FILE)
     if not isinstance(card, dict) or not isinstance(card.get("files"), dict):
-        raise SignportError(f"{export / _TASK_CARD}: files: missing; run `signport bundle` again")
-    check_digest(path, card.get("sha256", ""), export / _TASK_CARD, "bundle")
+        raise SignportError(f"{export / TASK_CARD_FILE}: files: missing; run `signport bundle` again")
+    check_digest(path, card.get("sha256", ""), export / TASK_CARD_FILE, "bundle")
     models = task_models(path)
     for name, digest in card["files"].items():
         found = models.get(f"{name}.tflite")
         if found is None or sha256_bytes(found) != digest:
-            raise SignportError(f"{path}: {name} is not the one in {_TASK_CARD}; run `signport bundle` again")
+            raise SignportError(f"{path}: {name} is not the one in {TASK_CARD_FILE}; run `signport bundle` again")
     images, labels = _read_images(export / IMAGES_FILE, classes)
     return TaskJob(path, card, images, labels)
 
@@ -245,7 +237,7 @@ def _read_images(path: Path, classes: tuple[str, ...]) -> tuple[tuple[bytes, ...
             count = sum(name.startswith("image_") for name in arrays.files)
             images = tuple(arrays[f"image_{number}"].tobytes() for number in range(count))
             indices = [int(index) for index in arrays["label"]]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, *_DAMAGED) as error:
         raise SignportError(f"{path}: damaged golden images ({error}); run `signport export` again") from error
     if len(indices) != count:
         raise SignportError(f"{path}: {count} images but {len(indices)} labels; run `signport export` again")

@@ -61,7 +61,7 @@ def run_task(task: TaskJob, options: Options) -> RuntimeAnswers:
         return RuntimeAnswers("mediapipe", "ran", version=version, task=TaskAnswer("failed", reason))
     answer = TaskAnswer(
         "ran",
-        hands=tuple(TaskHand(mode, **{**hand, "own": tuple(hand["own"])}) for mode in MODES for hand in found[mode]),
+        hands=tuple(TaskHand(mode, **{**hand, "own": tuple(hand.get("own", ()))}) for mode in MODES for hand in found[mode]),
         labels=tuple(found["labels"]["custom"]),
         canned_labels=tuple(found["labels"]["canned"]),
         latency=Latency(**found["latency"]),
@@ -70,7 +70,9 @@ def run_task(task: TaskJob, options: Options) -> RuntimeAnswers:
     return RuntimeAnswers("mediapipe", "ran", version=version, task=answer, peak_memory_bytes=found["memory"])
 
 
-def stream(task: str | Path, images: Sequence[np.ndarray], frames: int = 2000, timeout_s: float = 600.0) -> StreamResult:
+def stream(
+    task: str | Path, images: Sequence[np.ndarray], frames: int = 2000, timeout_s: float = 600.0
+) -> StreamResult:
     """Runs frames through a bundle in LIVE_STREAM mode, in a process of its own, with the bundle's own thresholds.
 
     Timestamps are those of 30 frames/s; each frame is sent as soon as the one before has been answered, because

@@ -20,7 +20,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from signport.export.metadata import read_labels
-from signport.landmarks.features import mediapipe_matrix
+from signport.landmarks.features import mediapipe_handedness, mediapipe_matrix
 from signport.landmarks.mediapipe_runtime import import_mediapipe
 from signport.models.litert import LiteRtModel
 from signport.parity.job import task_models
@@ -35,7 +35,7 @@ _FRAMES_A_NOTE = 100
 class _Job:
     """The bundle, its own models outside MediaPipe, and the images."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path) -> None:
         content = json.loads((folder / "job.json").read_text(encoding="utf-8"))
         self.steps: list[str] = content["steps"]
         self.frames: int = content["frames"]
@@ -98,7 +98,7 @@ class _Job:
         embedding = self.embedder.predict(
             [
                 mediapipe_matrix(_points(result.hand_landmarks[0]), size),
-                np.array([[left]], np.float32),
+                mediapipe_handedness(np.array([left])),
                 mediapipe_matrix(_points(result.hand_world_landmarks[0])),
             ]
         )
@@ -132,7 +132,7 @@ def _image_mode(job: _Job, head_alone: bool) -> tuple[list[dict[str, Any]], list
 
 
 def _with_blanks(job: _Job) -> Iterator[tuple[int | None, np.ndarray, int]]:
-    """(number, image, timestamp in ms): before each image a blank one, so that no hand is tracked from image to image."""
+    """(number, image, ms): before each image a blank one, so that no hand is tracked from image to image."""
     for number, image in enumerate(job.images):
         yield None, np.zeros_like(image), (2 * number) * _FRAME_MS
         yield number, image, (2 * number + 1) * _FRAME_MS

@@ -94,7 +94,7 @@ def _answer(interpreter: Any, tensors: list[tuple[int, np.ndarray]]) -> np.ndarr
             interpreter.set_tensor(index, values[row : row + 1])
         interpreter.invoke()
         rows.append(interpreter.get_tensor(detail["index"])[0])
-    output = np.stack(rows)
+    output: np.ndarray = np.stack(rows)
     if output.dtype != np.float32:
         raise ValueError(f"output is {output.dtype.name}, expected float32")
     return output

@@ -18,6 +18,7 @@ What Model Maker 0.2.1.4 does, read from its source (`vision/gesture_recognizer/
 """
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -98,6 +99,7 @@ def train_head_with_model_maker(
     dropout: float = 0.05,
     seed: int = 42,
     workdir: str | Path | None = None,
+    on_epoch: Callable[[dict[str, float]], None] | None = None,
 ) -> HeadWeights:
     """Trains a gesture head with `mediapipe_model_maker`; the same arguments give the same weights.
 
@@ -113,6 +115,7 @@ def train_head_with_model_maker(
         dropout: Share of activations dropped in training, 0 to 1.
         seed: Of the order of samples, the first weights and the dropout.
         workdir: Where `model_maker.log`, all that Model Maker said, is kept; None keeps nothing.
+        on_epoch: Called after each epoch with what Model Maker measured: `loss`, `val_loss`, `lr`, ….
 
     Returns:
         The weights after the last epoch.
@@ -120,7 +123,7 @@ def train_head_with_model_maker(
     Raises:
         SignportError: Model Maker is not installed, an argument does not fit, or the training failed.
     """
-    folders = _model_maker_folders()
+    folders = require_model_maker()
     label_names = list(label_names)
     data = {
         **_checked("training", embeddings, labels, len(label_names)),
@@ -140,19 +143,23 @@ def train_head_with_model_maker(
     with _job_folder(workdir) as (job, log):
         write_json(job / "job.json", settings)
         np.savez(job / "data.npz", **data)
-        _run_child(job, log, epochs)
+        _run_child(job, log, on_epoch)
         weights, answers = _read_weights(job)
     return _verified(weights, answers, data["validation_embeddings"], len(label_names))
 
 
-def _model_maker_folders() -> list[str]:
-    """Where the package lies, without importing it."""
+def require_model_maker() -> list[str]:
+    """Where the package lies, without importing it.
+
+    Raises:
+        SignportError: It is not installed; the message says how to.
+    """
     spec = importlib.util.find_spec("mediapipe_model_maker")
     if spec is None or not spec.submodule_search_locations or importlib.util.find_spec("official") is None:
         missing = "tf-models-official" if spec else "mediapipe-model-maker"
         raise SignportError(
             f"{missing} is not installed; run `uv sync --group model-maker` in signport's folder (pip cannot install "
-            "it beside TensorFlow 2.19), or train with --trainer signport"
+            "it beside TensorFlow 2.19), or train with trainer signport"
         )
     return list(spec.submodule_search_locations)
 
@@ -205,9 +212,8 @@ def _job_folder(workdir: str | Path | None) -> Iterator[tuple[Path, Path]]:
         ) from error
 
 
-def _run_child(job: Path, log: Path, epochs: int) -> None:
+def _run_child(job: Path, log: Path, on_epoch: Callable[[dict[str, float]], None] | None) -> None:
     import signport
-    from signport.progress import progress_bar
 
     source = str(Path(signport.__file__).parents[1])
     environment = {
@@ -225,7 +231,6 @@ def _run_child(job: Path, log: Path, epochs: int) -> None:
     last = ""
     with (
         log.open("w", encoding="utf-8") as file,
-        progress_bar("train head with Model Maker", epochs, unit="epochs") as bar,
         subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -243,8 +248,8 @@ def _run_child(job: Path, log: Path, epochs: int) -> None:
             for line in process.stdout:
                 file.write(line)
                 last = line.strip() or last
-                if line.startswith(EPOCH_DONE):
-                    bar.advance(1, line.removeprefix(EPOCH_DONE).strip())
+                if on_epoch is not None and line.startswith(EPOCH_DONE):
+                    on_epoch(json.loads(line.removeprefix(EPOCH_DONE)))
         except BaseException:
             process.kill()
             raise

@@ -18,7 +18,7 @@ from signport.files import write_json
 WEIGHTS = ("gamma", "beta", "moving_mean", "moving_variance", "kernel", "bias")
 # Keras' own default for BatchNormalization, which Model Maker leaves as it is.
 EPSILON = 1e-3
-# Says on standard output that an epoch is over; everything else there is Keras' own talk.
+# Says on standard output, with JSON behind it, that an epoch is over; everything else there is Keras' own talk.
 EPOCH_DONE = "signport: epoch done"
 _LAYERS = ["InputLayer", "BatchNormalization", "ReLU", "Dropout", "Dense"]
 
@@ -48,7 +48,7 @@ def _train(job: Path) -> None:
         return genuine.Dataset(pairs, label_names, len(order))
 
     def told(_epoch: int, logs: dict[str, float]) -> None:
-        print(f"\n{EPOCH_DONE} loss {logs['loss']:.4f} · val loss {logs['val_loss']:.4f}", flush=True)
+        print(f"\n{EPOCH_DONE} {json.dumps({name: float(value) for name, value in logs.items()})}", flush=True)
 
     class Reporting(genuine.GestureRecognizer):  # type: ignore[name-defined, misc]
         """The genuine one, which also says when an epoch is over."""

@@ -52,6 +52,9 @@ class TrainingRecipe:
     """How the weights are found.
 
     Attributes:
+        trainer: `signport`, or `model-maker`: the genuine MediaPipe Model Maker, for gesture heads. That one takes
+            epochs, batch size, learning rate (times .99 an epoch), loss and the model's dropout from the recipe; it
+            knows no weight decay, label smoothing, class weights, schedule, monitor or early stopping.
         epochs: Most passes over the training samples.
         batch_size: Samples a step.
         learning_rate: Peak learning rate of AdamW.
@@ -69,6 +72,7 @@ class TrainingRecipe:
         checkpoint_every: Epochs between checkpoints.
     """
 
+    trainer: Literal["signport", "model-maker"] = "signport"
     epochs: int = 60
     batch_size: int = 128
     learning_rate: float = 2e-3
@@ -93,6 +97,9 @@ class TrainingRecipe:
         _require(self.learning_rate > 0, "training.learning_rate", self.learning_rate, "above 0")
         _require(0 <= self.label_smoothing < 1, "training.label_smoothing", self.label_smoothing, "0 to below 1")
         _require(0 < self.plateau_factor < 1, "training.plateau_factor", self.plateau_factor, "between 0 and 1")
+        if self.trainer == "model-maker":
+            whole = float(self.focal_gamma).is_integer()
+            _require(whole, "training.focal_gamma", self.focal_gamma, "a whole number with trainer: model-maker")
 
     def learning_rates(self) -> Schedule:
         """The learning rate over the epochs."""
@@ -177,7 +184,12 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _require(self.seed >= 0, "seed", self.seed, "at least 0")
-        config = family_named(self.family).config
+        family = family_named(self.family)
+        if self.training.trainer == "model-maker" and family.fits_task != "head":
+            raise SignportError(
+                f"training.trainer: model-maker; it trains gesture heads only, not family {self.family!r}; use signport"
+            )
+        config = family.config
         if self.model is None:
             object.__setattr__(self, "model", config())
         elif not isinstance(self.model, config):

@@ -13,18 +13,19 @@ import numpy as np
 
 from signport.datasets.augmentation import augment
 from signport.datasets.cache import LandmarkCache
-from signport.datasets.splits import PARTS, Split, split
+from signport.datasets.splits import PARTS, Split, part_of_key, split, split_like
 from signport.errors import SignportError
 from signport.files import read_json, write_bytes, write_json, write_text
 from signport.models.registry import predict
 from signport.training.base_models import EMBEDDER, base_models, write_base_models
 from signport.training.checkpoint import Checkpoints, TrainingState, keras_archive, load_checkpoint
 from signport.training.history_logs import history_csv, history_logs, require_wandb
-from signport.training.loop import Examples, FitSettings, compile_model, fit, on_device, seed_everything
+from signport.training.loop import Examples, compile_model, on_device, seed_everything
 from signport.training.metrics import measure
 from signport.training.plots import draw_history
 from signport.training.recipe import Recipe, load_recipe, with_overrides
 from signport.training.run import Run, new_run_folder
+from signport.training.trainers import Fitting, check_trainer, fit_model
 from signport.training.transfer import copy_matching_weights
 
 _VERSIONED = ("signport", "tensorflow", "keras", "numpy", "mediapipe")
@@ -42,6 +43,8 @@ def train(
     embedder: str | Path | None = None,
 ) -> Run:
     """Trains a model; everything about it goes into one new folder.
+
+    A run that builds on another (`init_from`, `embedder`) holds back what that one held back, where they share signers.
 
     Args:
         recipe: A recipe, its name, or its YAML file.
@@ -63,9 +66,10 @@ def train(
     models = base_models(family, getattr(recipe.model, "embedder", ""), base_bundle, embedder)
     if models:
         recipe = replace(recipe, model=replace(recipe.model, embedder=EMBEDDER))
+    check_trainer(recipe, init_from)
     if recipe.logging.wandb:
         require_wandb()
-    parts = split(cache, recipe.data.validation, recipe.data.test, recipe.seed, recipe.data.split_by)
+    parts = _parts(cache, recipe, source, embedder)
 
     folder = new_run_folder(runs, name, recipe.name)
     if cache.path is None:
@@ -155,6 +159,14 @@ def _source_run(path: str | Path, recipe: Recipe) -> Run:
     return source
 
 
+def _parts(cache: LandmarkCache, recipe: Recipe, source: Run | None, embedder: str | Path | None) -> Split:
+    """The split: that of the run which this one builds on, as far as they share signers; else a new one."""
+    if source is None and embedder is not None and Path(embedder).is_dir():
+        source = Run.open(embedder)
+    inherited = None if source is None else split_like(cache, part_of_key(source.cache(), source.split()))
+    return inherited or split(cache, recipe.data.validation, recipe.data.test, recipe.seed, recipe.data.split_by)
+
+
 def _first_record(folder: Path, recipe: Recipe, cache: LandmarkCache, parts: Split) -> dict[str, Any]:
     assert cache.path is not None  # noqa: S101 - for the type checker; train() has just written it
     path = cache.path.resolve()
@@ -197,20 +209,21 @@ def _checkpoints(run: Run) -> Checkpoints:
 
 def _train_on(run: Run, model: keras.Model, history: Sequence[dict[str, float]]) -> Run:
     start = time.perf_counter()
-    recipe = run.recipe
-    settings = FitSettings(
-        epochs=recipe.training.epochs,
-        batch_size=recipe.training.batch_size,
-        seed=recipe.seed,
-        schedule=recipe.training.learning_rates(),
-        monitor=recipe.training.monitor,
-        patience=recipe.training.early_stopping_patience,
-    )
     validation = Examples(run.inputs("validation"), _one_hot(run.labels("validation"), len(run.classes)))
-    with history_logs(run.path, recipe, len(history)) as logs:
-        # Logs first: what a checkpoint has behind it is in them.
-        hooks = [*logs, _checkpoints(run)]
-        fit(model, _training_examples(run), validation, settings, history=history, hooks=hooks)
+    with history_logs(run.path, run.recipe, len(history)) as logs:
+        fit_model(
+            Fitting(
+                folder=run.path,
+                recipe=run.recipe,
+                classes=run.classes,
+                model=model,
+                train=_training_examples(run),
+                validation=validation,
+                history=history,
+                logs=logs,
+                checkpoints=_checkpoints(run),
+            )
+        )
     _finish(run, time.perf_counter() - start)
     return Run.open(run.path)
 

@@ -15,7 +15,7 @@ def make_background(rng: np.random.Generator, size: int) -> np.ndarray:
     elif kind == 3:
         image = _torso(rng, _clutter(rng, image, int(rng.integers(1, 5))))
     image = cv2.GaussianBlur(image, (0, 0), size / 256 * float(rng.uniform(0.8, 5)))
-    return np.clip(image, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image, 0, 255), np.uint8)
 
 
 def photograph(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
@@ -30,25 +30,27 @@ def photograph(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     developed = cv2.LUT(image, table[:, None, :].transpose(1, 0, 2).copy())
     developed = cv2.GaussianBlur(developed, (0, 0), blur)
     developed += np.float32(noise) * rng.standard_normal(image.shape, np.float32)
-    return np.clip(developed + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(developed + 0.5, 0, 255), np.uint8)
 
 
 def _color(rng: np.random.Generator, low: float = 30, high: float = 235) -> np.ndarray:
     """A colour of a brightness between the limits, mostly dull as rooms are."""
     hue = rng.uniform(0.0, 1.0, 3)
     dull = rng.uniform(0.55, 1.0)
-    return (rng.uniform(low, high) * (dull + (1 - dull) * hue)).astype(np.float32)
+    return np.asarray(rng.uniform(low, high) * (dull + (1 - dull) * hue), np.float32)
 
 
 def _wall(rng: np.random.Generator, size: int) -> np.ndarray:
     corners = np.stack([_color(rng)] * 4) * rng.uniform(0.8, 1.15, (4, 1))
-    return cv2.resize(corners.reshape(2, 2, 3).astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(
+        cv2.resize(corners.reshape(2, 2, 3).astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
+    )
 
 
 def _cloud(rng: np.random.Generator, size: int, cells: int) -> np.ndarray:
     coarse = rng.uniform(-1, 1, (cells, cells, 1)) + 0.35 * rng.uniform(-1, 1, (cells, cells, 3))
     coarse = coarse.astype(np.float32)
-    return cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC))
 
 
 def _clutter(rng: np.random.Generator, image: np.ndarray, pieces: int) -> np.ndarray:

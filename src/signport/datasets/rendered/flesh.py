@@ -1,6 +1,7 @@
 """What a posed hand is made of: round cones over its bones, palm, forearm and sleeve."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -64,13 +65,14 @@ def clothe(skeleton: HandSkeleton, arm: Arm = _STRAIGHT_ARM) -> Flesh:
 
 class _Cones:
     def __init__(self) -> None:
-        self.rows: list[tuple[np.ndarray, np.ndarray, float, float, int, int, int, float]] = []
+        self.rows: list[tuple[Any, ...]] = []
 
     def add(
         self,
         start: np.ndarray,
         end: np.ndarray,
-        radii: tuple[float, float],
+        radii: tuple[Any, Any],
+        *,
         family: int = _PALM,
         material: int = SKIN,
         nail: int = -1,
@@ -95,7 +97,7 @@ def _add_arm(cones: _Cones, skeleton: HandSkeleton, arm: Arm) -> None:
         for offset in (-1.0, 0.0, 1.0):
             start = arm.direction * arm.sleeve_start + side * offset * 1.5 * width
             radii = (1.45 * width * arm.sleeve_width, 2.4 * width * arm.sleeve_width)
-            cones.add(start, elbow * 1.2 + side * offset * 2.6, radii, _SLEEVE_FAMILY, SLEEVE, melt=1.6)
+            cones.add(start, elbow * 1.2 + side * offset * 2.6, radii, family=_SLEEVE_FAMILY, material=SLEEVE, melt=1.6)
 
 
 def _add_palm(cones: _Cones, skeleton: HandSkeleton) -> None:
@@ -139,8 +141,10 @@ def _add_fingers(cones: _Cones, skeleton: HandSkeleton) -> None:
             end = chain[3] - 0.35 * radii[3] * _unit(chain[3] - chain[2]) if last else chain[bone + 1]
             tip = radii[3] * 1.06 if last else radii[bone + 1]
             nail = finger if last else -1
-            cones.add(chain[bone], end, (radii[bone], tip), finger + 1, nail=nail, melt=0.5 if bone == 0 else 0.25)
+            cones.add(
+                chain[bone], end, (radii[bone], tip), family=finger + 1, nail=nail, melt=0.5 if bone == 0 else 0.25
+            )
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
-    return vector / np.linalg.norm(vector)
+    return np.asarray(vector / np.linalg.norm(vector))

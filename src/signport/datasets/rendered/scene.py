@@ -1,4 +1,4 @@
-"""One random picture of a hand: who signs, how, seen from where, in which light. Drawn from (seed, class, index) alone."""
+"""One random picture of a hand: who signs, how, from where, in which light; of (seed, class, index) alone."""
 
 from dataclasses import dataclass
 from zlib import crc32
@@ -6,9 +6,10 @@ from zlib import crc32
 import numpy as np
 
 from signport.datasets.rendered.background import make_background, photograph
-from signport.datasets.rendered.drawing import HandView, Look, draw_hand
+from signport.datasets.rendered.drawing import Look, draw_hand
 from signport.datasets.rendered.flesh import Arm
-from signport.datasets.rendered.handshapes import HANDSHAPES, NONE, RELAXED, View, outside_shapes
+from signport.datasets.rendered.handshapes import HANDSHAPES, NONE, RELAXED, View, outside_shapes, views
+from signport.datasets.rendered.raster import HandView
 from signport.datasets.rendered.signer import SIGNERS, Signer, make_signer
 from signport.datasets.rendered.skeleton import HandPose, HandSkeleton, pose_hand, view_rotation
 
@@ -52,6 +53,10 @@ class Scene:
         """True joints in the picture: float64 (21, 3), x and y in pixels, depth towards the camera in pixels."""
         return self.view.project(self.skeleton.joints)[0]
 
+    def palm_length(self) -> float:
+        """From wrist to middle knuckle in pixels, seen square on: the unit of `truth.compare`."""
+        return float(np.linalg.norm(self.skeleton.joints[9]) * self.view.pixels_per_cm)
+
     def draw(self) -> np.ndarray:
         """uint8 (size, size, 3) RGB."""
         rng = np.random.default_rng(self.picture_key)
@@ -75,15 +80,15 @@ def make_scene(vocabulary: str, label: str, index: int, seed: int, size: int = 2
     shape, pose, typical = _choose_pose(rng, vocabulary, label)
     pose = signer.formed(shape, pose, rng)
     turn = np.clip(rng.standard_normal(3), -_VIEW_LIMIT, _VIEW_LIMIT) * _VIEW_SPREAD
-    angles = tuple(float(value) for value in np.add(typical, turn))
-    rotation = view_rotation(*angles)
+    yaw, pitch, roll = (float(value) for value in np.add(typical, turn))
+    rotation = view_rotation(yaw, pitch, roll)
     skeleton = pose_hand(pose, signer.proportions)
     left = bool(rng.uniform() < signer.left_share)
     view = _frame(rng, skeleton, rotation, left, size)
     arm = _hold_arm(rng, signer, rotation)
-    return Scene(
-        label, shape, signer, pose, skeleton, angles, view, _make_look(rng, signer), arm, size, (*key, 1)
-    )  # fmt: skip
+    look = _make_look(rng, signer)
+    angles = (yaw, pitch, roll)
+    return Scene(label, shape, signer, pose, skeleton, angles, view, look, arm, size, (*key, 1))
 
 
 def _choose_pose(rng: np.random.Generator, vocabulary: str, label: str) -> tuple[str, HandPose, View]:
@@ -92,14 +97,17 @@ def _choose_pose(rng: np.random.Generator, vocabulary: str, label: str) -> tuple
             return "relaxed", _in_between(rng), _any_view(rng)
         label = str(rng.choice(outside_shapes(vocabulary)))
     shape = HANDSHAPES[label]
-    return label, shape.pose, shape.views[int(rng.integers(len(shape.views)))]
+    choices = views(vocabulary, label)
+    return label, shape.pose, choices[int(rng.integers(len(choices)))]
 
 
 def _in_between(rng: np.random.Generator) -> HandPose:
     """A hand on its way: between rest and a random natural pose, far from straight and far from clenched."""
     base = rng.uniform(0.1, 0.8)
     curl = np.clip(base + rng.normal(0, 0.22, 4), 0.0, 1.0)  # neighbours curl alike
-    fingers = np.stack([5 + 75 * curl, 4 + 92 * curl, 3 + 55 * curl, [6, 1, -5, -12] + rng.normal(0, 4, 4)], axis=1)
+    fingers = np.stack(
+        [5 + 75 * curl, 4 + 92 * curl, 3 + 55 * curl, np.array([6, 1, -5, -12]) + rng.normal(0, 4, 4)], axis=1
+    )
     thumb = np.array([45, 22, 25, 20, 20]) + rng.normal(0, [12, 10, 12, 12, 12])
     return RELAXED.towards(HandPose(fingers, thumb), rng.uniform(0.2, 0.75))
 

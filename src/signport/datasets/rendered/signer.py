@@ -58,6 +58,11 @@ class Signer:
         return HandPose.from_vector(_within_reach(angles))
 
 
+def signer_name(index: int) -> str:
+    """Who signs picture `index` of a class: signers take turns."""
+    return f"signer{index % SIGNERS:02d}"
+
+
 def make_signer(seed: int, number: int) -> Signer:
     """Signer `number` of a seed; the same two numbers always give the same person."""
     rng = np.random.default_rng([seed, 7919, number])
@@ -68,7 +73,7 @@ def make_signer(seed: int, number: int) -> Signer:
     # Palms vary less than the backs of hands and are pinker.
     palm = skin + (0.15 + 0.35 * tone / (len(_SKIN_TONES) - 1)) * (np.array([226, 164, 140]) - skin)
     return Signer(
-        name=f"signer{number:02d}",
+        name=signer_name(number),
         proportions=_proportions(rng),
         skin=tuple(np.clip(skin, 0, 255)),
         palm=tuple(np.clip(palm, 0, 255)),
@@ -84,7 +89,7 @@ def _joint_noise(rng: np.random.Generator, amount: float) -> np.ndarray:
     """21 angles: a part shared by all fingers, a part of each finger's own, and the thumb's."""
     shared = rng.normal(0, 0.5, 4) * _FINGER_HABIT * [1, 1, 1, 0]
     fingers = shared + rng.normal(0, 0.8, (4, 4)) * _FINGER_HABIT
-    return amount * np.concatenate([fingers.ravel(), rng.normal(0, _THUMB_HABIT, 5)])
+    return np.concatenate([amount * fingers.ravel(), amount * rng.normal(0, _THUMB_HABIT, 5)])
 
 
 def _within_reach(angles: np.ndarray) -> np.ndarray:

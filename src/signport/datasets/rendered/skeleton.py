@@ -32,8 +32,8 @@ class HandPose:
     """Joint angles of a hand, in degrees.
 
     Attributes:
-        fingers: float (4, 4): index, middle, ring, pinky × flexion at the knuckle (MCP), the middle joint (PIP) and
-            the last joint (DIP), and spread at the knuckle (positive to the thumb's side).
+        fingers: float (4, 4). Rows are index, middle, ring, pinky; columns flexion at the knuckle (MCP), the middle
+            joint (PIP) and the last joint (DIP), and spread at the knuckle (positive to the thumb's side).
         thumb: float (5,): the metacarpal's angle from the hand's length to the thumb's side, and out of the palm;
             its roll about itself (pronation); flexion at its MCP and IP joints.
     """
@@ -43,7 +43,7 @@ class HandPose:
 
     def vector(self) -> np.ndarray:
         """The 21 angles, fingers first, float64 (21,)."""
-        return np.concatenate([np.ravel(self.fingers), self.thumb]).astype(np.float64)
+        return np.asarray(np.concatenate([np.ravel(self.fingers), self.thumb]), np.float64)
 
     @classmethod
     def from_vector(cls, angles: np.ndarray) -> "HandPose":
@@ -63,7 +63,7 @@ class HandProportions:
     Attributes:
         knuckles: (4, 3) positions of the four finger MCP joints in the hand frame.
         thumb_root: (3,) position of the thumb's CMC joint.
-        bones: (5, 3) bone lengths, thumb first: thumb metacarpal, proximal, distal; for fingers proximal, middle, distal.
+        bones: (5, 3) bone lengths, thumb first: its metacarpal, proximal, distal; of fingers proximal, middle, distal.
         radii: (5, 4) flesh radius at each finger's four joints, the last at the tip.
     """
 
@@ -110,7 +110,8 @@ def view_rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
         pitch: Degrees about the camera's x axis next (positive tips the fingers towards the camera).
         roll: Degrees in the image plane last (positive is counter-clockwise).
     """
-    return rotation(2, roll) @ rotation(0, pitch) @ rotation(1, yaw)
+    turned: np.ndarray = rotation(2, roll) @ rotation(0, pitch) @ rotation(1, yaw)
+    return turned
 
 
 def pose_hand(pose: HandPose, proportions: HandProportions = MEAN_HAND) -> HandSkeleton:

@@ -1,0 +1,173 @@
+"""How well a run, or several together, recognize the samples of a landmark cache."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from signport.datasets.cache import LandmarkCache
+from signport.errors import SignportError
+from signport.models.registry import predict
+from signport.training.metrics import Metrics, measure
+from signport.training.reports import write_reports
+from signport.training.run import Run
+
+Part = Literal["auto", "all", "test"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found.
+
+    Attributes:
+        runs: Ids of the runs; the probabilities of several are averaged.
+        data: The landmark cache's path, or `memory`.
+        part: `test` if only the held-back part of the training cache was used, else `all`.
+        notes: What the figures do and don't say.
+        metrics: The figures.
+        output: Where the reports are.
+    """
+
+    runs: tuple[str, ...]
+    data: str
+    part: Literal["all", "test"]
+    notes: tuple[str, ...]
+    metrics: Metrics
+    output: Path
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right answers."""
+        return self.metrics.accuracy
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % Wilson score interval of the accuracy."""
+        return self.metrics.interval
+
+    @property
+    def top5(self) -> float:
+        """Share of samples whose class is among the five likeliest."""
+        return self.metrics.top5
+
+
+def evaluate(
+    runs: Run | str | Path | Sequence[Run | str | Path],
+    data: LandmarkCache | str | Path,
+    *,
+    output: str | Path | None = None,
+    part: Part = "auto",
+    ignore_unknown: bool = False,
+) -> Evaluation:
+    """Evaluates a run, or several as an ensemble, and writes text, JSON and two pictures.
+
+    A model is not flattered with samples it was trained on: of the cache that a run was trained on, only the part
+    that was held back is used, unless `part` is `all`.
+
+    Args:
+        runs: One run, or several whose class probabilities are averaged.
+        data: Labelled samples.
+        output: Folder of the reports; without one, `evaluation/` (or `ensemble/`) in the first run's folder.
+        part: `test` for the part that the runs held back, `all` for every sample, `auto` for the first where `data` is
+            the cache a run was trained on and for the second otherwise.
+        ignore_unknown: Leave out samples of classes that the model does not know, instead of refusing them.
+
+    Raises:
+        SignportError: No samples, unknown classes, runs of different classes, or an output that can't be written.
+    """
+    entries = [runs] if isinstance(runs, Run | str | Path) else list(runs)
+    if not entries:
+        raise SignportError("nothing to evaluate; give at least one run")
+    opened = [entry if isinstance(entry, Run) else Run.open(entry) for entry in entries]
+    cache = data if isinstance(data, LandmarkCache) else LandmarkCache.read(data)
+    _check(opened, cache)
+    name = str(cache.path or "memory")
+    chosen, used, notes = _choose(opened, cache, part)
+    chosen, more = _known(opened[0], chosen, name, ignore_unknown)
+    if not len(chosen):
+        raise SignportError(f"{name}: no sample to evaluate on")
+    classes = opened[0].classes
+    index = {label: number for number, label in enumerate(classes)}
+    labels = np.array([index[label] for label in chosen.table["label"].to_pylist()], np.int64)
+    probabilities = np.mean([_probabilities(run, chosen, classes) for run in opened], axis=0)
+    if output is None:
+        output = opened[0].path / ("evaluation" if len(opened) == 1 else "ensemble")
+    evaluation = Evaluation(
+        runs=tuple(run.id for run in opened),
+        data=name,
+        part=used,
+        notes=(*notes, *more),
+        metrics=measure(probabilities, labels, classes),
+        output=Path(output),
+    )
+    write_reports(evaluation)
+    return evaluation
+
+
+def _check(runs: list[Run], cache: LandmarkCache) -> None:
+    for run in runs:
+        if run.family.topology != cache.header.topology:
+            raise SignportError(
+                f"{cache.path or 'cache'}: topology {cache.header.topology!r}, but run {run.id} takes "
+                f"{run.family.topology!r}"
+            )
+        if different := set(run.classes) ^ set(runs[0].classes):
+            raise SignportError(
+                f"runs {runs[0].id} and {run.id} don't share their classes ({', '.join(sorted(different))}), so they "
+                "can't be one ensemble"
+            )
+
+
+def _choose(
+    runs: list[Run], cache: LandmarkCache, part: Part
+) -> tuple[LandmarkCache, Literal["all", "test"], list[str]]:
+    """The samples to evaluate on, what they are, and what is to be said about that."""
+    trained_on_it = [run for run in runs if _is_training_cache(run, cache)]
+    if part == "test" and not trained_on_it:
+        raise SignportError(
+            f"{cache.path or 'cache'}: not the cache that {runs[0].id} was trained on, so it has no test part; use "
+            "part all (--part all)"
+        )
+    if part == "all" or not trained_on_it:
+        seen = "training samples are among these: the figures flatter the model" if trained_on_it else ""
+        return cache, "all", [seen] if seen else []
+    rows = trained_on_it[0].split().test
+    for run in trained_on_it[1:]:
+        rows = np.intersect1d(rows, run.split().test)
+    if not len(rows):
+        ids = ", ".join(run.id for run in trained_on_it)
+        raise SignportError(
+            f"{cache.path or 'cache'}: {ids} held back no test samples of it in common; evaluate on other data, or on "
+            "samples they were trained on (--part all)"
+        )
+    return cache.take(rows), "test", [f"only the test part ({len(rows)} of {len(cache)} samples), held back in training"]
+
+
+def _is_training_cache(run: Run, cache: LandmarkCache) -> bool:
+    if cache.digest == run.cache_digest:
+        return True
+    # A cache that was only in memory has been written into the run, where its digest is the file's.
+    in_run = cache.path is None and run.cache_path.is_file()
+    return in_run and cache.classes == run.cache().classes and bool(cache.table.equals(run.cache().table))
+
+
+def _known(run: Run, cache: LandmarkCache, name: str, ignore_unknown: bool) -> tuple[LandmarkCache, list[str]]:
+    names = cache.table["label"].to_pylist()
+    unknown = sorted(set(names) - set(run.classes))
+    if not unknown:
+        return cache, []
+    if not ignore_unknown:
+        raise SignportError(
+            f"{name}: run {run.id} does not know the class(es) {', '.join(unknown)}; leave their samples out with "
+            "--ignore-unknown"
+        )
+    known = np.array([label in run.classes for label in names], bool)
+    return cache.take(known), [f"{(~known).sum()} samples of unknown classes left out: {', '.join(unknown)}"]
+
+
+def _probabilities(run: Run, cache: LandmarkCache, classes: tuple[str, ...]) -> np.ndarray:
+    """Class probabilities in the order of `classes`, float32 (samples, classes)."""
+    answers = predict(run.model(), run.family.inputs(cache, run.config))
+    return answers[:, [run.classes.index(name) for name in classes]]

@@ -1,0 +1,144 @@
+"""A run's folder as `signport export` and `signport bundle` leave it, made in seconds from small untrained models.
+
+The classifier knows four prototypes by construction: its answers have clear margins, so that every gate passes until a
+test puts a fault in.
+"""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from signport.export.convert import FORMATS
+from signport.export.golden import write_golden
+from signport.export.metadata import ModelInfo, finish
+from signport.files import sha256_bytes, write_json, write_text
+from signport.landmarks.asset_bundle import bundle_bytes, read_bundle
+from signport.landmarks.hand_detector import hand_landmarker_task
+
+CLASSES = ("None", "A", "B", "C")
+CANNED = ("None", "Closed_Fist", "Open_Palm")
+SAMPLES = 60
+
+
+def fresh_run(tmp_path_factory, tmp_path: Path) -> Path:
+    """A copy of the faked run, which is built once a session."""
+    original = tmp_path_factory.getbasetemp() / "faked-run"
+    if not original.is_dir():
+        building = tmp_path_factory.mktemp("building") / "run"
+        _build(building / "export")
+        building.rename(original)
+    return Path(shutil.copytree(original, tmp_path / "run"))
+
+
+def reseal(run: Path, form: str, content: bytes) -> None:
+    """Replaces an exported file and its digest in the card: a faulty export, not a tampered one."""
+    from signport.files import read_json
+
+    card = read_json(run / "export/card.json")
+    (run / "export" / card["files"][form]["file"]).write_bytes(content)
+    card["files"][form] |= {"sha256": sha256_bytes(content), "bytes": len(content)}
+    write_json(run / "export/card.json", card)
+
+
+def add_task(run: Path, images: list[np.ndarray], labels: list[int]) -> None:
+    """Adds a bundle of random embedder and heads, and golden images (RGB)."""
+    import cv2
+
+    random = np.random.default_rng(5)
+    shapes = {"hand": (21, 3), "handedness": (1,), "world_hand": (21, 3)}
+    weights = {name: random.normal(0, 0.3, (int(np.prod(shape)), 128)) for name, shape in shapes.items()}
+    models = {
+        "gesture_embedder.tflite": _converted(shapes, lambda *inputs: _dense_sum(inputs, weights), ("embedding", ())),
+        "canned_gesture_classifier.tflite": _head(CANNED, random),
+        "custom_gesture_classifier.tflite": _head(CLASSES, random),
+    }
+    landmarker = hand_landmarker_task()
+    task = bundle_bytes({"hand_landmarker.task": landmarker, "hand_gesture_recognizer.task": bundle_bytes(models)})
+    (run / "export/gesture_recognizer.task").write_bytes(task)
+    digests = {Path(n).stem: sha256_bytes(c) for n, c in {**read_bundle(landmarker), **models}.items()}
+    card = {"file": "gesture_recognizer.task", "sha256": sha256_bytes(task), "head": "float32", "embedder": "float32"}
+    write_json(run / "export/bundle.json", {**card, "score_threshold": 0.5, "files": digests})
+    pngs = {f"image_{n}": cv2.imencode(".png", image[..., ::-1])[1].ravel() for n, image in enumerate(images)}
+    np.savez(run / "export/golden_images.npz", **pngs, label=np.array(labels, np.int64))
+
+
+def _build(export: Path) -> None:
+    random = np.random.default_rng(0)
+    prototypes = random.normal(0, 1, (len(CLASSES), 63)).astype(np.float32)
+    labels = np.arange(SAMPLES) % len(CLASSES)
+    inputs = (prototypes[labels] + random.normal(0, 0.2, (SAMPLES, 63))).astype(np.float32).reshape(-1, 21, 3)
+    scaled = (prototypes.T * 0.1).astype(np.float32)
+    output = _softmax(inputs.reshape(-1, 63) @ scaled)
+
+    def answer(landmarks):
+        import tensorflow as tf
+
+        return tf.nn.softmax(tf.matmul(tf.reshape(landmarks, [1, 63]), scaled))
+
+    export.mkdir(parents=True)
+    files = {}
+    for form in FORMATS.values():
+        representative = inputs if form.quantized else None
+        content = _converted(
+            {"landmarks": (21, 3)}, answer, ("probabilities", CLASSES), form, representative=representative
+        )
+        (export / form.file_name).write_bytes(content)
+        files[form.name] = {"file": form.file_name, "sha256": sha256_bytes(content), "bytes": len(content)}
+    write_golden(export, {"landmarks": inputs}, output, labels, [f"sample-{row}" for row in range(SAMPLES)])
+    write_text(export / "labels.txt", "".join(f"{name}\n" for name in CLASSES))
+    card = {
+        "name": "faked-001",
+        "family": "mlp",
+        "output": "probabilities",
+        "classes": list(CLASSES),
+        "inputs": [{"name": "landmarks", "shape": [1, 21, 3], "dtype": "float32", "description": ""}],
+        "outputs": [{"name": "probabilities", "shape": [1, len(CLASSES)], "dtype": "float32", "description": ""}],
+        "files": files,
+        "metrics": {"test_samples": SAMPLES},
+    }
+    write_json(export / "card.json", card)
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _dense_sum(inputs, weights):
+    import tensorflow as tf
+
+    flat = [tf.reshape(tensor, [1, -1]) for tensor in inputs]
+    return tf.add_n([tf.matmul(x, w.astype(np.float32)) for x, w in zip(flat, weights.values(), strict=True)])
+
+
+def _head(labels: tuple[str, ...], random: np.random.Generator) -> bytes:
+    weights = random.normal(0, 0.2, (128, len(labels))).astype(np.float32)
+
+    def answer(embedding):
+        import tensorflow as tf
+
+        return tf.nn.softmax(tf.matmul(embedding, weights))
+
+    return _converted({"embedding": (128,)}, answer, ("probabilities", labels), threshold=0.5)
+
+
+def _converted(shapes, answer, output, form=FORMATS["float32"], *, representative=None, threshold=None) -> bytes:
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec([1, *shape], tf.float32, name=name) for name, shape in shapes.items()]
+    function = tf.function(answer, input_signature=signature, autograph=False).get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+    if form.optimize:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if form.float16:
+        converter.target_spec.supported_types = [tf.float16]
+    if representative is not None:
+        converter.representative_dataset = lambda: ([sample[None]] for sample in representative)
+    if form.name == "dynamic":
+        # FULLY_CONNECTED with per-channel dynamic range (version 12) is too new for tflite-runtime 2.14.
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+    name, labels = output
+    inputs = [(entry, "") for entry in shapes]
+    info = ModelInfo("faked", "made up", inputs, (name, ""), labels, score_threshold=threshold)
+    return finish(converter.convert(), info)

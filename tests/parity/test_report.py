@@ -1,0 +1,178 @@
+"""`parity` on a faked run: it passes as it is, and each fault put in is caught, as whose it is."""
+
+import json
+import sys
+import textwrap
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.parity.faked_run import SAMPLES, fresh_run, reseal
+
+from signport.errors import GateError, SignportError
+from signport.export.flatbuffer import read_model, write_model
+from signport.files import read_json, write_json
+from signport.parity.answers import Options
+from signport.parity.report import parity
+from signport.parity.table import print_report
+
+QUICK = Options(threads=(1,), repeats=5, warm_up=1)
+_FAKE_RUNTIME = """
+    import os, signal
+    from ai_edge_litert.interpreter import Interpreter as Real
+    class Interpreter:
+        def __init__(self, model_path, num_threads):
+            self.path, self.real = model_path, Real(model_path=model_path, num_threads=num_threads)
+        def __getattr__(self, name):
+            return getattr(self.real, name)
+        def invoke(self):
+            if "float16" in self.path:
+                os.kill(os.getpid(), signal.SIGSEGV)
+            self.real.invoke()
+        def get_tensor(self, index):
+            values = self.real.get_tensor(index).copy()
+            if "dynamic" in self.path:
+                values *= float("nan")
+            return values[..., ::-1] if "int8" in self.path else values
+"""
+
+
+@pytest.fixture
+def run(tmp_path_factory, tmp_path):
+    return fresh_run(tmp_path_factory, tmp_path)
+
+
+def _fake_tflite_runtime(tmp_path, monkeypatch, content):
+    package = tmp_path / "fakes/tflite_runtime"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "interpreter.py").write_text(textwrap.dedent(content))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "fakes"))
+
+
+def _only(run, *forms):
+    card = read_json(run / "export/card.json")
+    card["files"] = {form: card["files"][form] for form in forms}
+    write_json(run / "export/card.json", card)
+
+
+def _without_tensorflow(monkeypatch):
+    """Leaves out the runtime that takes seconds to import."""
+    monkeypatch.delitem(sys.modules["signport.parity.desktop"]._RUNTIMES, "tf.lite")
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    import signport.parity.desktop  # noqa: F401
+
+    _without_tensorflow(monkeypatch)
+
+
+def test_every_file_passes_in_every_runtime_and_the_table_shows_it(run, capsys):
+    report = parity(run, options=replace(QUICK, threads=(1, 2)))
+    report.require()
+    assert report.status == "passed"
+    content = json.loads((run / "parity/parity.json").read_text())
+    assert content == json.loads(json.dumps(report.content))
+    runtimes = content["targets"]["desktop"]["runtimes"]
+    wanted = ["ai-edge-litert", "tf.lite"] + (["tflite-runtime"] if sys.version_info < (3, 12) else [])
+    assert [name for name, one in runtimes.items() if one["status"] == "ran"] == wanted
+    for name in wanted:
+        assert list(runtimes[name]["formats"]) == ["float32", "float16", "dynamic", "int8"]
+        for found in runtimes[name]["formats"].values():
+            assert found["gates"]
+            assert all(gate["passed"] for gate in found["gates"])
+            assert found["accuracy"]["value"] == 1
+            assert found["accuracy"]["low"] < 1
+            assert set(found["latency_us"]) == {"1", "2"}
+            assert found["latency_us"]["1"]["p5_us"] <= found["latency_us"]["1"]["median_us"]
+    assert runtimes["ai-edge-litert"]["formats"]["float32"]["figures"]["max_abs"] < 1e-5
+    assert runtimes["ai-edge-litert"]["formats"]["int8"]["figures"]["max_abs"] > 0
+    assert runtimes["tf.lite"]["formats"]["int8"]["against_reference"]["steps"] <= 1
+    print_report(report)
+    table = capsys.readouterr().out
+    assert f"{SAMPLES} golden samples" in table
+    assert "tf.lite" in table
+    assert "passed" in table
+
+
+def test_a_runtimes_own_fault_shows_as_the_runtimes(run, tmp_path, monkeypatch, quick):
+    _fake_tflite_runtime(tmp_path, monkeypatch, _FAKE_RUNTIME)
+    report = parity(run, options=QUICK)
+    assert report.status == "failed"
+    formats = report.content["targets"]["desktop"]["runtimes"]["tflite-runtime"]["formats"]
+    assert formats["float32"]["fault"] is None
+    assert "SIGSEGV" in formats["float16"]["reason"]
+    assert {formats[form]["fault"] for form in ("float16", "dynamic", "int8")} == {"runtime"}
+    assert not formats["dynamic"]["figures"]["finite"]
+    assert formats["int8"]["against_reference"]["steps"] > 1
+    with pytest.raises(GateError, match=r"tflite-runtime int8 agreement.*the runtime's fault"):
+        report.require()
+    assert not any("ai-edge-litert int8" in words.partition(":")[0] for words in report.broken)
+
+
+def test_a_faulty_file_shows_as_the_files_fault(run, quick):
+    path = run / "export/model_float32.tflite"
+    model = read_model(path.read_bytes())
+    graph = model.subgraphs[0]
+    (dense,) = (one for one in graph.operators if len(one.inputs) == 3)
+    buffer = model.buffers[graph.tensors[dense.inputs[1]].buffer]
+    weights = np.frombuffer(bytes(buffer.data), np.float32) * 1.05
+    buffer.data = np.frombuffer(weights.astype(np.float32).tobytes(), np.uint8)
+    reseal(run, "float32", write_model(model))
+    _only(run, "float32")
+    report = parity(run, options=QUICK)
+    runtimes = report.content["targets"]["desktop"]["runtimes"]
+    assert runtimes["ai-edge-litert"]["formats"]["float32"]["fault"] == "file"
+    assert any("ai-edge-litert float32 max abs error" in words for words in report.broken)
+
+
+def test_a_missing_runtime_is_skipped_and_says_how_to_get_it(run, tmp_path, monkeypatch, quick):
+    _only(run, "float32")
+    _fake_tflite_runtime(tmp_path, monkeypatch, "raise ModuleNotFoundError(name='tflite_runtime')")
+    report = parity(run, options=QUICK)
+    missing = report.content["targets"]["desktop"]["runtimes"]["tflite-runtime"]
+    assert missing["status"] == "skipped"
+    assert "make setup" in missing["reason"]
+    assert missing["formats"] == {}
+    assert report.status == "passed"
+
+
+def test_nothing_that_could_be_run_is_not_a_pass(run, tmp_path, monkeypatch, quick):
+    _fake_tflite_runtime(tmp_path, monkeypatch, "raise ModuleNotFoundError(name='tflite_runtime')")
+    monkeypatch.delitem(sys.modules["signport.parity.desktop"]._RUNTIMES, "ai-edge-litert")
+    report = parity(run, options=QUICK)
+    assert report.status == "skipped"
+    with pytest.raises(GateError, match="nothing could be run"):
+        report.require()
+
+
+def test_a_runtime_that_cannot_be_imported_fails(run, tmp_path, monkeypatch, quick):
+    _only(run, "float32")
+    _fake_tflite_runtime(tmp_path, monkeypatch, "raise ImportError('libfoo.so is missing')")
+    report = parity(run, options=QUICK)
+    assert "libfoo.so is missing" in report.content["targets"]["desktop"]["runtimes"]["tflite-runtime"]["reason"]
+    assert report.status == "failed"
+
+
+def test_a_tightened_gate_breaks_and_a_loosened_one_is_refused(run, quick):
+    _only(run, "int8")
+    report = parity(run, tighten={"int8_sqnr_db": 90}, options=QUICK)
+    assert any("int8 SQNR" in words for words in report.broken)
+    with pytest.raises(SignportError, match="give at least 20"):
+        parity(run, tighten={"int8_sqnr_db": 5})
+    with pytest.raises(SignportError, match=r"give at most 0\.0001"):
+        parity(run, tighten={"float32_max_abs": 1})
+    with pytest.raises(SignportError, match="no such gate"):
+        parity(run, tighten={"nonsense": 1})
+
+
+def test_unknown_targets_are_refused(run):
+    with pytest.raises(SignportError, match="'toaster': unknown"):
+        parity(run, ["toaster"])
+
+
+def test_a_report_folder_that_cannot_be_written_is_told_before_the_work(run):
+    (run / "parity").write_text("in the way")
+    with pytest.raises(SignportError, match="cannot write"):
+        parity(run)
