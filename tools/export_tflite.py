@@ -55,18 +55,19 @@ def main() -> None:
     work: Path = options.work
     shutil.rmtree(work / "runs", ignore_errors=True)  # of an earlier call; rendered images are reused
 
-    hands = {}
+    caches = {}
     for classes in ("asl22", "canned"):
         with watch.stage(f"render and capture {classes}"):
-            hands[classes] = sp.render_hands(
+            hands = sp.render_hands(
                 work / f"hands-{classes}-{options.per_class}-{options.seed}",
                 classes=classes,
                 per_class=options.per_class,
                 seed=options.seed,
                 workers=options.workers,
             )
-            report_detection(hands[classes].detection_rates)
-    signs, gestures = (hands[classes].cache for classes in ("asl22", "canned"))
+            report_detection(hands.detection_rates)
+            caches[classes] = sp.LandmarkCache.read(hands.folder / "landmarks.parquet")
+    signs, gestures = caches["asl22"], caches["canned"]
     both = sp.merge_caches([signs, gestures]).write(work / "both.parquet")
 
     common: dict[str, Any] = {"runs": work / "runs", "overrides": [f"seed={options.seed}"]}

@@ -33,7 +33,8 @@ def test_the_farthest_point_lies_at_distance_one_and_edges_are_lengths(hands):
     points = features[:, :63].reshape(-1, 21, 3)
     np.testing.assert_allclose(np.linalg.norm(points, axis=-1).max(-1), 1, atol=1e-5)
     start, end = HAND.edges[7]
-    np.testing.assert_allclose(features[:, 63 + 7], np.linalg.norm(points[:, end] - points[:, start], axis=-1), atol=1e-6)
+    lengths = np.linalg.norm(points[:, end] - points[:, start], axis=-1)
+    np.testing.assert_allclose(features[:, 63 + 7], lengths, atol=1e-6)
 
 
 def test_the_matrix_undoes_the_image_aspect():

@@ -3,10 +3,15 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from signport.datasets.cache import CacheHeader, LandmarkCache, Sample
+from signport.models.gesture_embedder import GestureEmbedderConfig, build, deployed
+from signport.training.run import Run
+from signport.training.train import train
 
 CacheMaker = Callable[..., LandmarkCache]
 
@@ -40,16 +45,13 @@ def made_up_cache(
                 Sample(
                     sample_id=f"{name}/{number:04d}",
                     label=name,
-                    landmarks=(shape * random.uniform(0.8, 1.2) + offset).astype(np.float32),
+                    landmarks=(shape * random.uniform(0.8, 1.2) + offset).astype(np.float32)[None],
                     group=f"signer{number % groups}" if groups else None,
-                    world_landmarks=(shape * 0.5).astype(np.float32),
+                    world_landmarks=(shape * 0.5).astype(np.float32)[None],
                     handedness=float(np.clip(random.normal(0.95, 0.02), 0, 1)),
                     image_size=image_size,
                 )
             )
-    for index, sample in enumerate(samples):
-        object.__setattr__(samples[index], "landmarks", sample.landmarks[None])
-        object.__setattr__(samples[index], "world_landmarks", sample.world_landmarks[None])
     return LandmarkCache.from_samples(samples, CacheHeader("hand", classes))
 
 
@@ -58,9 +60,33 @@ def make_cache() -> CacheMaker:
     return made_up_cache
 
 
+# What makes a training take a second.
+QUICK = (
+    "model.hidden=[24]",
+    "data.augmentation.copies=1",
+    "training.epochs=6",
+    "training.batch_size=32",
+    "training.learning_rate=0.01",
+    "training.checkpoint_every=2",
+    "logging.tensorboard=false",
+)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished MLP on three classes of six signers; tests must not change it."""
+    folder = tmp_path_factory.mktemp("trained")
+    cache = made_up_cache(groups=6).write(folder / "hands.parquet")
+    return train("mlp", cache, runs=folder / "runs", name="quick", overrides=QUICK)
+
+
 @pytest.fixture
-def cache_file(tmp_path: Path) -> Path:
-    """Three classes, 120 samples, no groups, on disk."""
-    path = tmp_path / "hands.parquet"
-    made_up_cache().write(path)
+def random_embedder(tmp_path: Path) -> Path:
+    """A `.tflite` with an embedder's three inputs and random weights."""
+    keras.utils.set_random_seed(0)
+    model = deployed(build(GestureEmbedderConfig(hidden=(32,)), 2))
+    signature = [tf.TensorSpec([1, *tensor.shape[1:]], tf.float32, name=tensor.name) for tensor in model.inputs]
+    function = tf.function(lambda *hand: model(list(hand)), input_signature=signature, autograph=False)
+    path = tmp_path / "embedder.tflite"
+    path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()]).convert())
     return path

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from signport.files import write_bytes
 if TYPE_CHECKING:
     from signport.datasets.cache import LandmarkCache
     from signport.training.evaluation import Evaluation
+    from signport.training.recipe import Recipe
     from signport.training.run import Run
 
 BACKGROUND = "None"
@@ -101,6 +102,7 @@ def train_asl_model(
         from signport.export.bundle import bundle
         from signport.training.evaluation import evaluate
 
+    recipe = _checked_recipe(settings, base_bundle)
     seconds: dict[str, float] = {}
     canned = embedder = None
     with _stage("capture", seconds):
@@ -110,9 +112,9 @@ def train_asl_model(
         with _stage("embedder", seconds):
             drawn = _draw_canned_gestures(output_dir, settings)
             embedder = _embedder(cache, drawn, output_dir, settings)
-            canned = _head(drawn, "canned_head", output_dir, settings, embedder=embedder)
+            canned = _head(replace(recipe, name="canned_head"), drawn, output_dir, embedder=embedder)
     with _stage("train and export", seconds):
-        run = _head(cache, "asl_head", output_dir, settings, base_bundle=base_bundle, embedder=embedder)
+        run = _head(recipe, cache, output_dir, base_bundle=base_bundle, embedder=embedder)
     with _stage("evaluate and bundle", seconds):
         evaluation = evaluate(run, cache, part="test", output=output_dir / "evaluation")
         path = bundle(run, canned=canned, output=output_dir / BUNDLE).path
@@ -138,11 +140,38 @@ def _require_background(data_dir: Path) -> None:
         raise SignportError(f"{data_dir}: no class folder {BACKGROUND!r}, spelled exactly so; {remedy}")
 
 
+def _checked_recipe(settings: Settings, base_bundle: Path | None) -> "Recipe":
+    """The gesture heads' recipe; what cannot be is refused here, before minutes of work."""
+    from signport.models.registry import family_named
+    from signport.training.base_models import base_models
+    from signport.training.recipe import load_recipe
+    from signport.training.trainers import check_trainer
+
+    recipe = load_recipe(
+        "gesture_head",
+        [
+            "name=asl_head",
+            f"seed={settings.seed}",
+            f"training.trainer={settings.trainer}",
+            f"training.epochs={settings.epochs}",
+            f"training.batch_size={settings.batch_size}",
+            f"training.learning_rate={settings.learning_rate}",
+            # Model Maker's rate hardly falls, and it has no augmentation: so both trainers do the same with the same.
+            "training.schedule=constant",
+            "data.augmentation.copies=0",
+            *SHARES,
+        ],
+    )
+    check_trainer(recipe, None)
+    if base_bundle is not None:
+        base_models(family_named(recipe.family), "", base_bundle, None)
+    return recipe
+
+
 def _head(
+    recipe: "Recipe",
     cache: "LandmarkCache",
-    name: str,
     output_dir: Path,
-    settings: Settings,
     *,
     base_bundle: Path | None = None,
     embedder: "Run | None" = None,
@@ -151,24 +180,8 @@ def _head(
     from signport.export.exporter import export
     from signport.training.train import train
 
-    run = train(
-        "gesture_head",
-        cache,
-        runs=output_dir / "runs",
-        overrides=[
-            f"name={name}",
-            f"seed={settings.seed}",
-            f"training.trainer={settings.trainer}",
-            f"training.epochs={settings.epochs}",
-            f"training.batch_size={settings.batch_size}",
-            f"training.learning_rate={settings.learning_rate}",
-            # Model Maker has no augmentation; without it here, both trainers see the same samples.
-            "data.augmentation.copies=0",
-            *SHARES,
-        ],
-        base_bundle=base_bundle,
-        embedder=None if embedder is None else embedder.path,
-    )
+    own = None if embedder is None else embedder.path
+    run = train(recipe, cache, runs=output_dir / "runs", base_bundle=base_bundle, embedder=own)
     export(run)
     return run
 
@@ -197,8 +210,8 @@ def _embedder(cache: "LandmarkCache", drawn: "LandmarkCache", output_dir: Path, 
     groups = None not in merged.groups
     if not groups and (renamed := set(cache.sample_ids) - set(merged.sample_ids)):
         raise SignportError(
-            f"{cache.path}: drawn hands have names such as {min(renamed)!r} too, and a head could be tested on what its "
-            "embedder was trained on; add a groups.csv to --data_dir, or rename the images"
+            f"{cache.path}: drawn hands have names such as {min(renamed)!r} too, so that a head could be tested on "
+            "what its embedder was trained on; add a groups.csv to --data_dir, or rename the images"
         )
     # Samples without a group count as one group, which cannot be split.
     by = "group" if groups else "label"
@@ -264,9 +277,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, value in (("TF_CPP_MIN_LOG_LEVEL", "3"), ("GLOG_minloglevel", "2"), ("TF_ENABLE_ONEDNN_OPTS", "0")):
         os.environ.setdefault(name, value)
     options = _parser().parse_args(arguments)
-    settings = Settings(
-        options.trainer, options.epochs, options.batch_size, options.lr, options.seed, options.workers
-    )
+    settings = Settings(options.trainer, options.epochs, options.batch_size, options.lr, options.seed, options.workers)
     try:
         trained = train_asl_model(
             options.data_dir, options.output_dir, settings, base_bundle=options.base_bundle, app=options.app

@@ -4,12 +4,26 @@ import os
 import sys
 
 import typer
+from typer.core import TyperGroup
 
 from signport.cli import bundle, cache, capture, doctor, embed, evaluate, export, inspect, parity, render, table, train
 from signport.errors import GateError, SignportError
 
+_PIPELINE = (
+    "render", "capture", "import", "cache", "train", "evaluate", "export", "bundle", "parity", "embed", "inspect", "doctor",
+)  # fmt: skip
+
+
+class _InPipelineOrder(TyperGroup):
+    """Lists the verbs in the order in which data goes through them."""
+
+    def list_commands(self, _context: object) -> list[str]:
+        return sorted(self.commands, key=_PIPELINE.index)
+
+
 app = typer.Typer(
     name="signport",
+    cls=_InPipelineOrder,
     help="From hand landmarks to a checked, quantized .tflite and MediaPipe .task.",
     no_args_is_help=True,
     add_completion=False,

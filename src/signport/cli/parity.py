@@ -14,7 +14,7 @@ def register(app: typer.Typer) -> None:
     app.command("parity")(parity)
 
 
-def parity(  # noqa: PLR0917  Typer takes options by name
+def parity(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="An exported run's folder, or a copy of its export folder")
     ],

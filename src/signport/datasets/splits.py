@@ -78,7 +78,7 @@ def split(
 def part_of_key(cache: LandmarkCache, parts: Split) -> dict[str, str]:
     """Group, or sample id where the group is unknown → part, for `split_like`."""
     keys = sample_keys(cache)
-    return {keys[row]: part for part in PARTS for row in parts.rows(part)}
+    return {keys[int(row)]: part for part in PARTS for row in parts.rows(part)}
 
 
 def sample_keys(cache: LandmarkCache) -> list[str]:

@@ -62,7 +62,7 @@ def judge(
         form: Name of the export format.
         agreement: The file's answers against the Keras float model's.
         gates: The family's tolerances.
-        reference_scale: What absolute errors are measured in: 1 for probabilities, the largest magnitude for embeddings.
+        reference_scale: What absolute errors are measured in: 1 for probabilities, largest magnitude for embeddings.
         accuracy_drop: Accuracy of the float model less that of the file, 0 to 1; None without labels.
     """
     worst = agreement.max_abs / reference_scale
@@ -76,9 +76,9 @@ def judge(
         if FORMATS[form].float16:
             found = [Gate(f"{form} max abs error", worst, gates.float16_max_abs, "most")]
         else:
-            p99 = agreement.p99_abs / reference_scale
+            p95 = agreement.p95_abs / reference_scale
             found = [
-                Gate(f"{form} 99th percentile of abs error", p99, gates.dynamic_p99_abs, "most"),
+                Gate(f"{form} 95th percentile of abs error", p95, gates.dynamic_p95_abs, "most"),
                 Gate(f"{form} SQNR (dB)", agreement.sqnr_db, gates.dynamic_sqnr_db, "least"),
             ]
         return found + ([_agreed(form, agreement, gates.reduced_agreement)] if classes else [])

@@ -90,6 +90,9 @@ def _convert_one(function: Any, form: Format) -> bytes:
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
     if form.optimize:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if form.optimize and not form.quantized:
+        # Dynamic-range weights per channel are FULLY_CONNECTED version 12, which tflite-runtime 2.14 does not load.
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True  # noqa: SLF001
     if form.float16:
         converter.target_spec.supported_types = [tf.float16]
     content: bytes = converter.convert()

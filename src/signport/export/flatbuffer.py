@@ -42,8 +42,8 @@ class _AligningBuilder(flatbuffers.Builder):
             offset: int = super().CreateNumpyVector(x)
             return offset
         self.StartVector(1, x.size, _BUFFER_ALIGNMENT)
-        start = self.head - x.size
-        self.head = start
+        start: int = self.head - x.size
+        self.head: int = start
         self.Bytes[start : start + x.size] = x.tobytes()
         end: int = self.EndVector()
         return end

@@ -1,6 +1,7 @@
 """Golden vectors: real inputs and the float model's answers, so that any device can be held to them."""
 
 import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,7 @@ def write_golden_images(folder: Path, cache: LandmarkCache, rows: np.ndarray, cl
         return 0
     sources, names = cache.table["source"].to_pylist(), cache.table["label"].to_pylist()
     images: dict[str, np.ndarray] = {}
-    labels = []
+    labels: list[int] = []
     for row in rows:
         path = cache.path.parent / sources[row]
         image = cv2.imread(str(path)) if path.is_file() else None
@@ -93,7 +94,7 @@ def read_golden(folder: Path) -> tuple[dict[str, np.ndarray], np.ndarray, np.nda
             return inputs, arrays["output"], arrays["label"]
     except FileNotFoundError:
         raise SignportError(f"{path}: no such file; run `signport export` first") from None
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise SignportError(f"{path}: damaged golden vectors ({error}); run `signport export` again") from error
 
 

@@ -30,7 +30,7 @@ def hand_features(landmarks: np.ndarray) -> np.ndarray:
     scaled = centred / np.maximum(scale, DEGENERATE_SCALE)[:, None, None]
     start, end = np.array(HAND.edges).T
     lengths = np.sqrt(((scaled[:, end] - scaled[:, start]) ** 2).sum(-1))
-    return np.concatenate([scaled.reshape(len(scaled), -1), lengths], axis=1).astype(np.float32)
+    return np.asarray(np.concatenate([scaled.reshape(len(scaled), -1), lengths], axis=1), np.float32)
 
 
 def mediapipe_handedness(handedness: np.ndarray) -> np.ndarray:
@@ -46,7 +46,7 @@ def mediapipe_handedness(handedness: np.ndarray) -> np.ndarray:
     Returns:
         float32 (samples, 1).
     """
-    return (1 - handedness).astype(np.float32)[:, None]
+    return np.asarray(1 - handedness, np.float32)[:, None]
 
 
 def mediapipe_matrix(landmarks: np.ndarray, image_sizes: np.ndarray | None = None) -> np.ndarray:
@@ -71,4 +71,4 @@ def mediapipe_matrix(landmarks: np.ndarray, image_sizes: np.ndarray | None = Non
     centred = points - points[:, :1]
     centred = np.where(np.isnan(centred), np.float32(0), centred)
     extent = (centred[..., :2].max(axis=1) - centred[..., :2].min(axis=1)).max(axis=1)
-    return centred / (extent + np.float32(MATRIX_EPSILON))[:, None, None]
+    return np.asarray(centred / (extent + np.float32(MATRIX_EPSILON))[:, None, None])

@@ -35,11 +35,11 @@ def run(job: Job, options: Options) -> list[RuntimeAnswers]:
             assert job.task is not None
             answers.append(run_task(job.task, options))
         else:
-            answers.append(_run_runtime(name, job, options))
+            answers.append(run_runtime(name, job, options))
     return answers
 
 
-def _run_runtime(name: str, job: Job, options: Options) -> RuntimeAnswers:
+def run_runtime(name: str, job: Job, options: Options) -> RuntimeAnswers:
     """Starts the worker, and again for the files behind one that it crashed at."""
     waiting = list(job.files)
     files: dict[str, Answer] = {}

@@ -62,7 +62,7 @@ def share_interval(right: int, count: int) -> dict[str, Any]:
 def weighted_agreement(
     reference: np.ndarray, answer: np.ndarray, output: Literal["probabilities", "embedding"], weights: np.ndarray
 ) -> Agreement:
-    """`compare`, where top-1 agreement, the 99th percentile and SQNR weigh each sample by what it stands for.
+    """`compare`, where top-1 agreement, the 95th percentile and SQNR weigh each sample by what it stands for.
 
     The largest error and agreement outside ties are held over every sample alike: there the worst counts.
 
@@ -82,7 +82,7 @@ def weighted_agreement(
     return replace(
         found,
         top1=top1,
-        p99_abs=_weighted_quantile(worst, weights, 0.99),
+        p95_abs=_weighted_quantile(worst, weights, 0.95),
         sqnr_db=10 * math.log10(max(power, sys.float_info.min) / noise) if noise else float("inf"),
     )
 

@@ -61,7 +61,9 @@ def run_task(task: TaskJob, options: Options) -> RuntimeAnswers:
         return RuntimeAnswers("mediapipe", "ran", version=version, task=TaskAnswer("failed", reason))
     answer = TaskAnswer(
         "ran",
-        hands=tuple(TaskHand(mode, **{**hand, "own": tuple(hand.get("own", ()))}) for mode in MODES for hand in found[mode]),
+        hands=tuple(
+            TaskHand(mode, **{**hand, "own": tuple(hand.get("own", ()))}) for mode in MODES for hand in found[mode]
+        ),
         labels=tuple(found["labels"]["custom"]),
         canned_labels=tuple(found["labels"]["canned"]),
         latency=Latency(**found["latency"]),

@@ -19,7 +19,7 @@ class Agreement:
         samples: Number of samples.
         finite: Whether the answer holds no NaN and no infinity; if it does, every other figure is NaN.
         max_abs: Largest absolute error.
-        p99_abs: 99th percentile, over samples, of each sample's largest absolute error.
+        p95_abs: 95th percentile, over samples, of each sample's largest absolute error.
         mean_abs: Mean absolute error.
         rmse: Root of the mean squared error.
         sqnr_db: Signal-to-quantization-noise ratio in dB, 10·log10(Σ reference² / Σ error²), of the embeddings, or of
@@ -33,7 +33,7 @@ class Agreement:
     samples: int
     finite: bool
     max_abs: float
-    p99_abs: float
+    p95_abs: float
     mean_abs: float
     rmse: float
     sqnr_db: float
@@ -53,7 +53,7 @@ def sqnr_db(reference: np.ndarray, answer: np.ndarray) -> float:
     """10·log10(Σ reference² / Σ (reference - answer)²); infinite for equal arrays."""
     noise = float(np.square(reference.astype(np.float64) - answer).sum())
     signal = float(np.square(reference.astype(np.float64)).sum())
-    return float("inf") if noise == 0 else 10 * float(np.log10(max(signal, np.finfo(float).tiny) / noise))
+    return float("inf") if noise == 0 else 10 * float(np.log10(max(signal, float(np.finfo(float).tiny)) / noise))
 
 
 def compare(
@@ -91,7 +91,7 @@ def compare(
         samples=len(a),
         finite=True,
         max_abs=float(error.max()),
-        p99_abs=float(np.quantile(error.max(axis=1), 0.99)),
+        p95_abs=float(np.quantile(error.max(axis=1), 0.95)),
         mean_abs=float(error.mean()),
         rmse=float(np.sqrt(np.square(error).mean())),
         sqnr_db=sqnr_db(signal, noisy),

@@ -67,7 +67,7 @@ def snap_to_grid(weight: np.ndarray, per_channel: bool = True) -> np.ndarray:
     """
     axes = tuple(range(weight.ndim - 1)) if per_channel else None
     scale = np.maximum(np.abs(weight).max(axis=axes, keepdims=True), _SMALLEST_RANGE) / 127.0
-    return (np.clip(np.round(weight / scale), -127, 127) * scale).astype(np.float32)
+    return np.asarray(np.clip(np.round(weight / scale), -127, 127) * scale, np.float32)
 
 
 def quantized_weight(variable: keras.Variable, per_channel: bool = True) -> Any:
@@ -141,7 +141,11 @@ class ActivationQuantizer(keras.layers.Layer):
 
 def activation_quantizers(model: keras.Model) -> list[ActivationQuantizer]:
     """All activation quantizers of a deploy model, in graph order."""
-    return [layer for layer in model._flatten_layers() if isinstance(layer, ActivationQuantizer)]
+    found: list[ActivationQuantizer] = []
+    for layer in model.layers:
+        inner = [layer, *vars(layer).values()]
+        found += [part for part in inner if isinstance(part, ActivationQuantizer)]
+    return found
 
 
 def freeze_ranges(model: keras.Model, frozen: bool = True) -> None:

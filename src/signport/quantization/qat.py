@@ -26,10 +26,14 @@ _FROZEN_SHARE = 1 / 3
 class Settings(Protocol):
     """What this needs of a recipe's `quantization` section."""
 
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    calibration_samples: int
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def calibration_samples(self) -> int: ...
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,7 @@ def fit(
         validation_data=None if validation is None else _arrays(model, validation),
         validation_batch_size=max(settings.batch_size, 256),
         callbacks=[driver],
+        shuffle=False,
         verbose=0,
     )
     return driver.moment

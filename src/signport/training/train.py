@@ -1,6 +1,7 @@
 """From a recipe and a landmark cache to a run."""
 
 import platform
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -57,7 +58,8 @@ def train(
         embedder: An exported `gesture_embedder` run, or a `.tflite`, that a gesture head builds on.
 
     Raises:
-        SignportError: Anything in the recipe, the data or the options that can't be; nothing is left behind then.
+        SignportError: Anything in the recipe, the data or the options that can't be (no run is left behind then), or a
+            training that fails on its way.
     """
     recipe = with_overrides(recipe, overrides) if isinstance(recipe, Recipe) else load_recipe(recipe, overrides)
     cache = data if isinstance(data, LandmarkCache) else LandmarkCache.read(data)
@@ -72,6 +74,19 @@ def train(
     parts = _parts(cache, recipe, source, embedder)
 
     folder = new_run_folder(runs, name, recipe.name)
+    try:
+        return _begin(folder, recipe, cache, parts, models, source)
+    except SignportError:
+        # A run with epochs behind it can be resumed; one that never began would only be in the way.
+        if not (folder / "history.csv").exists():
+            shutil.rmtree(folder)
+        raise
+
+
+def _begin(
+    folder: Path, recipe: Recipe, cache: LandmarkCache, parts: Split, models: dict[str, bytes], source: Run | None
+) -> Run:
+    """Fills a new run's folder and trains."""
     if cache.path is None:
         cache = cache.write(folder / "cache.parquet")
     write_base_models(folder, models)
@@ -80,7 +95,7 @@ def train(
     write_json(folder / "split.json", _sample_ids(cache, parts))
     with on_device(recipe.device):
         seed_everything(recipe.seed)
-        model = family.build(run.config, len(cache.classes))
+        model = run.family.build(run.config, len(cache.classes))
         if source is not None:
             run.record["init_from"] = {"run": str(source.path), **copy_matching_weights(source.model(), model)}
         compile_model(

@@ -1,8 +1,8 @@
 """Joint angles of the handshapes: ASL letters and numbers, MediaPipe's canned gestures; and the vocabularies.
 
 Fingers are written as (flexion at MCP, PIP, DIP, spread) and the thumb as (out, up, roll, MCP, IP), all in degrees;
-`skeleton.HandPose` tells what they turn. The shapes follow the usual fingerspelling charts; thumbs that touch something
-were placed by solving for their tip on the mean hand. J and Z are their static start pose.
+`skeleton.HandPose` tells what they turn. The shapes follow the usual fingerspelling charts; most thumbs that touch
+something were placed by solving for their tip on a mean hand, the rest by eye. J and Z are their static start pose.
 """
 
 from dataclasses import dataclass

@@ -9,7 +9,7 @@ from signport.datasets.rendered.skeleton import MEAN_HAND, HandPose, HandProport
 
 SIGNERS = 20
 
-# Light to dark skin in full light, RGB: chosen by eye along the ten steps of the Monk Skin Tone scale.
+# Light to dark skin in full light, RGB: ten steps chosen by eye.
 _SKIN_TONES = np.array(
     [
         [243, 213, 196], [236, 196, 172], [228, 180, 148], [214, 160, 124], [196, 140, 104],

@@ -10,9 +10,8 @@ import numpy as np
 
 FINGERS = ("thumb", "index", "middle", "ring", "pinky")
 
-# Joint and bone sizes of a mean adult hand, rounded from the hand anthropometry survey of Greiner (1991,
-# Natick/TR-92/011: hand length 19 cm, breadth 8.5 cm) and shared out between the phalanges in the proportions of
-# Buryanov & Kotiuk (2010, "Proportions of Hand Segments").
+# A plausible adult hand, about 19 cm long. Set by eye, not taken from a survey: judged by how renders look and by how
+# closely MediaPipe's landmarks fall on these joints. `signer` varies them from person to person.
 _KNUCKLES = np.array([[2.6, 8.8, 0.0], [0.6, 9.1, -0.2], [-1.3, 8.6, -0.1], [-3.0, 7.7, 0.2]])
 _THUMB_ROOT = np.array([1.9, 1.9, 0.8])
 _BONES = np.array([[4.3, 3.2, 2.5], [4.4, 2.6, 2.1], [4.9, 3.0, 2.3], [4.5, 2.8, 2.3], [3.5, 2.1, 2.0]])

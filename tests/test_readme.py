@@ -1,0 +1,95 @@
+"""The README's commands, run as they stand, in its order, in an empty folder."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from signport.datasets.rendered import render_hands
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TASK = ROOT.parent / "shared" / "data" / "models" / "gesture_recognizer.task"
+
+
+def blocks(section: str, language: str) -> list[list[str]]:
+    """The commands of each code block of a section."""
+    body = re.split(r"^## ", README, flags=re.MULTILINE)
+    text = next(part for part in body if part.startswith(section))
+    return [block.strip().splitlines() for block in re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Where a reader would stand: photographs in class folders, nothing else."""
+    folder = tmp_path_factory.mktemp("reader")
+    render_hands(folder / "drawn", "asl22", per_class=14, seed=5, detect=False)
+    for name in ("A", "B", "L", "V", "Y", "None"):
+        shutil.copytree(folder / "drawn" / name, folder / "photos" / name)
+    return folder
+
+
+def run(command: list[str] | str, folder: Path) -> str:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        shell=isinstance(command, str),
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_own_images(folder):
+    (commands,) = blocks("With your own images", "sh")
+    assert commands[0] == ". .venv/bin/activate"
+    for command in commands[1:]:
+        run(command, folder)
+    for name in re.findall(r"`(\S+\.(?:tflite|npz|txt|json))`", README.split("## With your own `")[0]):
+        assert (folder / "runs" / "mlp-001" / "export" / name).is_file(), name
+
+
+@pytest.mark.slow
+def test_own_bundle(folder):
+    if not TASK.is_file():
+        pytest.skip(f"{TASK} is not here; it is Google's gesture_recognizer.task, which a clone does not bring")
+    shutil.copy(TASK, folder / "gesture_recognizer.task")
+    for command in blocks("With your own `gesture_recognizer.task`", "sh")[0]:
+        run(command, folder)
+    assert (folder / "runs" / "gesture_head-001" / "export" / "gesture_recognizer.task").is_file()
+
+
+@pytest.mark.slow
+def test_own_embedder(folder):
+    for command in blocks("With your own `gesture_recognizer.task`", "sh")[1]:
+        run(command, folder)
+    assert (folder / "runs" / "head" / "export" / "gesture_recognizer.task").is_file()
+
+
+@pytest.mark.slow
+def test_python(folder):
+    (lines,) = blocks("From Python", "python")
+    accuracy, export = run([sys.executable, "-c", "\n".join(lines)], folder).splitlines()[-2:]
+    assert 0.5 < float(accuracy) <= 1
+    assert (Path(export) / "card.json").is_file()
+
+
+def test_every_link_leads_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_every_make_target_that_is_named_exists():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for name in re.findall(r"make ([a-z-]+)", README):
+        assert re.search(rf"^{name}:", makefile, flags=re.MULTILINE), name
