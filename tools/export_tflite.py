@@ -41,7 +41,7 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("build/export-tflite"), help="where everything goes")
-    parser.add_argument("--per-class", type=int, default=80, help="images a class (default 80)")
+    parser.add_argument("--per-class", type=int, default=100, help="images a class (default 100)")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that draw and detect")
     return parser.parse_args()

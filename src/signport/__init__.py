@@ -67,5 +67,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _EXPORTS:
         raise AttributeError(f"module 'signport' has no attribute {name!r}")
+    from signport.landmarks.mediapipe_runtime import quiet_native_log
+
     module, attribute = _EXPORTS[name]
-    return getattr(import_module(module), attribute)
+    with quiet_native_log():  # TensorFlow greets with errors about GPUs that nobody asked for
+        return getattr(import_module(module), attribute)

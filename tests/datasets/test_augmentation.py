@@ -99,9 +99,7 @@ def test_missing_values_stay_missing():
 
 def test_the_generator_alone_decides():
     cache = made_up_cache()
-    first, again, other = (
-        augment(cache, Augmentation(), np.random.default_rng(seed)).landmarks for seed in (1, 1, 2)
-    )
+    first, again, other = (augment(cache, Augmentation(), np.random.default_rng(seed)).landmarks for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 0.01
 

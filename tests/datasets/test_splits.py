@@ -115,7 +115,9 @@ def test_another_cache_of_the_same_signers_is_split_alike():
     inherited = split_like(second, part_of_key(first, parts))
     assert inherited is not None
     for part in PARTS:
-        signers = [{cache.groups[row] for row in rows.rows(part)} for cache, rows in ((first, parts), (second, inherited))]
+        signers = [
+            {cache.groups[row] for row in rows.rows(part)} for cache, rows in ((first, parts), (second, inherited))
+        ]
         assert signers[0] == signers[1]
 
 

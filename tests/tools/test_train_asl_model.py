@@ -1,7 +1,9 @@
 """The Model Maker path's scripts."""
 
+import contextlib
 import functools
 import importlib.util
+import io
 import json
 import shutil
 import sys
@@ -238,7 +240,7 @@ def recognized(task, images):
 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory):
-    """Four classes of drawn hands with their signers, and an output folder that has the canned gestures already."""
+    """What train.py makes of four classes of drawn hands with their signers; its canned gestures are drawn already."""
     from signport.datasets.rendered import render_hands
 
     folder = tmp_path_factory.mktemp("rendered")
@@ -249,32 +251,35 @@ def rendered(tmp_path_factory):
     lines = (drawn / "groups.csv").read_text().splitlines(keepends=True)
     kept = [line for line in lines if (folder / "data" / line.split(",")[0]).is_file()]
     (folder / "data" / "groups.csv").write_text("".join([lines[0], *kept]))
-    return folder
+    flags = {"--data_dir": folder / "data", "--output_dir": folder / "out", "--app": folder / "no", "--epochs": 15}
+    report = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(report):
+        patch.setattr(train, "Settings", functools.partial(train.Settings, canned_per_class=CANNED))
+        assert train.main([str(text) for pair in flags.items() for text in pair]) == 0
+    return folder, report.getvalue()
 
 
 @pytest.mark.slow
-def test_without_a_base_bundle_everything_is_trained_and_the_bundle_recognizes(rendered, capsys, monkeypatch):
-    monkeypatch.setattr(train, "Settings", functools.partial(train.Settings, canned_per_class=CANNED))
-    out = rendered / "out"
-    flags = {"--data_dir": rendered / "data", "--output_dir": out, "--app": rendered / "no", "--epochs": 15}
-    assert train.main([str(text) for pair in flags.items() for text in pair]) == 0
-    report = capsys.readouterr().out
+def test_without_a_base_bundle_everything_is_trained_and_the_bundle_recognizes(rendered):
+    folder, report = rendered
+    out = folder / "out"
     assert "95 % interval" in report
-    assert f"not copied: there is no folder {rendered / 'no' / train.APP_MODELS}" in report
+    assert f"not copied: there is no folder {folder / 'no' / train.APP_MODELS}" in report
     assert str(out / "gesture_recognizer.task") in report
     assert {path.name for path in (out / "runs").iterdir()} == {
         "gesture_embedder-001",
         "canned_head-001",
         "asl_head-001",
     }
-    palms = sorted((rendered / "data" / "Open_Palm").glob("*.png"))[:5]
+    palms = sorted((folder / "data" / "Open_Palm").glob("*.png"))[:5]
     assert recognized(out / "gesture_recognizer.task", palms).count("Open_Palm") >= 4
 
 
+@pytest.mark.slow
 def test_heads_are_tested_on_signers_that_their_embedder_has_not_seen(rendered):
     from signport.training.run import Run
 
-    runs = {path.name[:-4]: Run.open(path) for path in (rendered / "out" / "runs").iterdir()}
+    runs = {path.name[:-4]: Run.open(path) for path in (rendered[0] / "out" / "runs").iterdir()}
     seen = {*runs["gesture_embedder"].part("train").groups, *runs["gesture_embedder"].part("validation").groups}
     for name in ("asl_head", "canned_head"):
         tested = set(runs[name].part("test").groups)

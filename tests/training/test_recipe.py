@@ -1,4 +1,4 @@
-import os
+from importlib import resources
 
 import pytest
 import yaml
@@ -23,10 +23,7 @@ def test_the_recipes_that_come_with_signport():
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe_names_every_key_with_a_comment_and_its_default(name):
-    from signport.training import recipe as module
-
-    path = os.path.join(os.path.dirname(module.__file__), "recipes", f"{name}.yaml")  # noqa: PTH118, PTH120
-    lines = open(path).read().splitlines()  # noqa: SIM115, PTH123
+    lines = (resources.files("signport.training") / "recipes" / f"{name}.yaml").read_text().splitlines()
     recipe = load_recipe(name)
     mapping = yaml.safe_load("\n".join(lines))
     assert {**to_mapping(recipe), "name": None} == {**mapping, "name": None}
@@ -55,7 +52,9 @@ def test_the_digest_is_of_what_decides_the_weights():
 def test_overrides_apply_in_order_and_take_their_field_s_type():
     changes = ["training.epochs=3", "training.epochs=5", "training.learning_rate=1e-2", "logging.tensorboard=false"]
     recipe = load_recipe("mlp", [*changes, "logging.wandb_project=123", "model.hidden=[8]"])
-    assert recipe.training == TrainingRecipe(epochs=5, learning_rate=0.01, label_smoothing=recipe.training.label_smoothing)
+    assert recipe.training == TrainingRecipe(
+        epochs=5, learning_rate=0.01, label_smoothing=recipe.training.label_smoothing
+    )
     assert recipe.logging.tensorboard is False
     assert recipe.logging.wandb_project == "123"
     assert recipe.model.hidden == (8,)

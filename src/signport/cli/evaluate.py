@@ -25,7 +25,7 @@ def evaluate(
     ] = False,
 ) -> None:
     """Measure accuracy (with its interval), top-5, and precision, recall and F1 of each class."""
-    from signport.training.evaluation import evaluate as evaluate_runs
+    from signport import evaluate as evaluate_runs
     from signport.training.reports import results_text
 
     evaluation = evaluate_runs(runs, data, output=output, part=part, ignore_unknown=ignore_unknown)

@@ -13,8 +13,8 @@ def register(app: typer.Typer) -> None:
 
 def export(run: Annotated[Path, typer.Argument(help="A trained run, such as runs/mlp-001.")]) -> None:
     """Write checked .tflite files: float32, float16, dynamic range and quantization-aware int8."""
-    from signport.export.exporter import export as export_run
+    from signport import export_tflite
     from signport.export.summary import print_card
 
-    exported = export_run(run)
+    exported = export_tflite(run)
     print_card(exported.card, exported.folder)

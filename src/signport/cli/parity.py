@@ -30,8 +30,8 @@ def parity(
     """Compare the exported files in every runtime with the Keras float model; exit status 1 if a gate is broken."""
     options = {"repeats": repeats, "stream_frames": stream_frames}
     counts, tighter = _thread_counts(threads), _bounds(tighten or [])
+    from signport import check_parity
     from signport.parity.answers import Options
-    from signport.parity.report import parity as check_parity
     from signport.parity.table import print_report
 
     names = [name.strip() for name in targets.split(",") if name.strip()]

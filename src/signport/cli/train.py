@@ -44,10 +44,10 @@ def train(
     wandb: Annotated[bool, typer.Option("--wandb", help="Log to Weights & Biases too")] = False,
 ) -> None:
     """Train a model by a recipe; everything about it goes into one folder, runs/NAME."""
+    from signport import resume as resume_run
+    from signport import train as train_run
     from signport.errors import SignportError
     from signport.training.recipe import load_recipe
-    from signport.training.train import resume as resume_run
-    from signport.training.train import train as train_run
 
     changes = [*(overrides or [])]
     changes += [f"device={device}"] if device else []

@@ -91,9 +91,7 @@ def _moved(points: np.ndarray, turn: np.ndarray, stretch: np.ndarray, jitter: np
     return np.asarray(wrist + offset + jitter * size)
 
 
-def _with_columns(
-    cache: LandmarkCache, image: np.ndarray, world: np.ndarray, handedness: np.ndarray
-) -> LandmarkCache:
+def _with_columns(cache: LandmarkCache, image: np.ndarray, world: np.ndarray, handedness: np.ndarray) -> LandmarkCache:
     has_world = np.asarray(cache.table["world_landmarks"].combine_chunks().is_valid())
     columns = {
         "landmarks": _lists(image, np.ones(len(cache), bool)),

@@ -15,7 +15,7 @@ def print_card(card: dict[str, Any], folder: Path) -> None:
         title += f", Keras float accuracy {metrics['float_accuracy']:.4f}"
     table = Table(title=title, title_justify="left")
     for column in ("file", "KB", "accuracy", "agreement", "SQNR dB", "max abs error"):
-        table.add_column(column, justify="left" if column == "file" else "right")
+        table.add_column(column, justify="left" if column == "file" else "right", no_wrap=True)
     for form, entry in card["files"].items():
         figures = metrics[form]
         table.add_row(
@@ -27,15 +27,14 @@ def print_card(card: dict[str, Any], folder: Path) -> None:
             _figure(figures["max_abs"], ".2g"),
         )
     chosen = card["quantization"]["chosen"]
-    console = Console()
+    console = Console(width=max(Console().width, 100), highlight=False)
     console.print(table)
     console.print(
         f"int8: best of {len(card['quantization']['candidates'])} candidates is epoch {chosen['epoch']} "
         f"({'calibration alone' if chosen['epoch'] == 0 else 'fine-tuned'}, {chosen['sqnr_db']:.1f} dB on validation)",
-        highlight=False,
     )
     passed = sum(gate["passed"] for gate in card["gates"])
-    console.print(f"gates: {passed} of {len(card['gates'])} pass · {folder}", highlight=False)
+    console.print(f"gates: {passed} of {len(card['gates'])} pass · {folder}")
 
 
 def _figure(value: float | None, form: str) -> str:

@@ -19,6 +19,7 @@ class Gates:
         int8_sqnr_db: Least signal-to-quantization-noise ratio of the int8 file's logits (or embeddings), in dB.
         task_max_abs: Largest score difference between a `.task` and its own head on the same embedding.
         runtime_float32_max_abs: Largest difference of one float32 file between two runtimes.
+        runtime_int8_steps: By how many quantization steps one int8 file's outputs may differ between two runtimes.
         runtime_int8_agreement: Top-1 agreement of one int8 file between two runtimes, 0 to 1.
     """
 
@@ -32,4 +33,5 @@ class Gates:
     int8_sqnr_db: float = 20.0
     task_max_abs: float = 1e-3
     runtime_float32_max_abs: float = 1e-5
+    runtime_int8_steps: float = 1.0
     runtime_int8_agreement: float = 0.999

@@ -204,7 +204,7 @@ def _judge_runtime(
         step = output_step(content)
         if step is not None:
             figures["steps"] = steps = steps_apart(reference, answer, step, job.output)
-            judged.append(Gate(f"{form} steps from ai-edge-litert", steps, 1, "most"))
+            judged.append(Gate(f"{form} steps from ai-edge-litert", steps, gates.runtime_int8_steps, "most"))
     return figures, judged
 
 

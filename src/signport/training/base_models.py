@@ -35,7 +35,9 @@ def base_models(
     if family.fits_task != "head":
         if base_bundle is not None or embedder is not None:
             option = "--base-bundle" if base_bundle is not None else "--embedder"
-            raise SignportError(f"{option} {base_bundle or embedder}: family {family.name!r} takes no embedder; leave it out")
+            raise SignportError(
+                f"{option} {base_bundle or embedder}: family {family.name!r} takes no embedder; leave it out"
+            )
         return {}
     if base_bundle is not None and embedder is not None:
         raise SignportError(f"--base-bundle {base_bundle} and --embedder {embedder}: both name an embedder; give one")
@@ -67,7 +69,9 @@ def _from_bundle(path: str | Path) -> dict[str, bytes]:
 
 def _from_run(run: Run) -> dict[str, bytes]:
     if run.family.fits_task != "embedder":
-        raise SignportError(f"{run.path}: a run of family {run.family.name!r}, not of an embedder; give another --embedder")
+        raise SignportError(
+            f"{run.path}: a run of family {run.family.name!r}, not of an embedder; give another --embedder"
+        )
     exported = run.export_folder / "model_float32.tflite"
     if not exported.is_file():
         raise SignportError(f"{run.path}: this embedder is not exported; run `signport export {run.path}` first")

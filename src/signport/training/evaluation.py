@@ -142,7 +142,11 @@ def _choose(
             f"{cache.path or 'cache'}: {ids} held back no test samples of it in common; evaluate on other data, or on "
             "samples they were trained on (--part all)"
         )
-    return cache.take(rows), "test", [f"only the test part ({len(rows)} of {len(cache)} samples), held back in training"]
+    return (
+        cache.take(rows),
+        "test",
+        [f"only the test part ({len(rows)} of {len(cache)} samples), held back in training"],
+    )
 
 
 def _is_training_cache(run: Run, cache: LandmarkCache) -> bool:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import keras
 import numpy as np
@@ -155,15 +156,24 @@ def fit(
     return driver.moment
 
 
+@keras.saving.register_keras_serializable("signport")
+class AdamW(keras.optimizers.AdamW):
+    """AdamW that decays neither biases nor batch normalization, where decay would fight what they are there for.
+
+    A class, because an optimizer that is loaded from a checkpoint can't be told any more what not to decay.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+
+
 def compile_model(
     model: keras.Model, loss: keras.losses.Loss, *, learning_rate: float, weight_decay: float = 0.0
 ) -> None:
-    """Compiles a model with AdamW for `fit`, in the form in which checkpoints restore it.
-
-    Batch normalization and biases are not decayed (decay would fight what they are there for).
-    """
-    optimizer = keras.optimizers.AdamW(learning_rate=learning_rate, weight_decay=weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    """Compiles a model with `AdamW` for `fit`, in the form in which checkpoints restore it."""
+    # Named, because Keras would number it, and checkpoints of the same training would differ.
+    optimizer = AdamW(name="adamw", learning_rate=learning_rate, weight_decay=weight_decay)
     model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"], jit_compile=False)
 
 

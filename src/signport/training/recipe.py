@@ -42,9 +42,7 @@ class DataRecipe:
     def __post_init__(self) -> None:
         _require(0 < self.validation < 1, "data.validation", self.validation, "above 0 and below 1")
         _require(0 <= self.test < 1, "data.test", self.test, "at least 0 and below 1")
-        _require(
-            self.validation + self.test < 1, "data.validation + data.test", self.validation + self.test, "below 1"
-        )
+        _require(self.validation + self.test < 1, "data.validation + data.test", self.validation + self.test, "below 1")
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,6 @@ class QuantizationRecipe:
         epochs: Epochs of distillation from the float model; 0 only calibrates.
         learning_rate: Of the distillation; a tenth of the training's or less, so that the model stays where it is.
         batch_size: Samples a step of it.
-        temperature: Softens both models' probabilities in the distillation loss.
         calibration_samples: Training samples that the activation ranges are measured on.
     """
 
@@ -130,13 +127,11 @@ class QuantizationRecipe:
     epochs: int = 3
     learning_rate: float = 1e-5
     batch_size: int = 64
-    temperature: float = 1.0
     calibration_samples: int = 512
 
     def __post_init__(self) -> None:
         _require(self.epochs >= 0, "quantization.epochs", self.epochs, "at least 0")
-        for name in ("learning_rate", "temperature"):
-            _require(getattr(self, name) > 0, f"quantization.{name}", getattr(self, name), "above 0")
+        _require(self.learning_rate > 0, "quantization.learning_rate", self.learning_rate, "above 0")
         for name in ("batch_size", "calibration_samples"):
             _require(getattr(self, name) >= 1, f"quantization.{name}", getattr(self, name), "at least 1")
 

@@ -179,4 +179,6 @@ def new_run_folder(runs: str | Path, name: str | None, recipe_name: str) -> Path
             f"{runs / (name or '')}: exists already; choose another --name, or go on with --resume"
         ) from None
     except OSError as error:
-        raise SignportError(f"{runs}: cannot write ({error.strerror}); choose a --runs folder you can write to") from error
+        raise SignportError(
+            f"{runs}: cannot write ({error.strerror}); choose a --runs folder you can write to"
+        ) from error

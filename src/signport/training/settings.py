@@ -148,7 +148,9 @@ def _scalar(value: Any, hint: Any) -> Any:
             raise _Mismatch(f"one of: {', '.join(map(str, get_args(hint)))}")
         return value
     if get_origin(hint) in (Union, types.UnionType):
-        return None if value is None else _scalar(value, next(kind for kind in get_args(hint) if kind is not type(None)))
+        return (
+            None if value is None else _scalar(value, next(kind for kind in get_args(hint) if kind is not type(None)))
+        )
     if get_origin(hint) is tuple:
         return _items(value, get_args(hint)[0])
     if hint is float:
