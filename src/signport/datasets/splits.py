@@ -128,7 +128,8 @@ def _by_label(cache: LandmarkCache, shares: np.ndarray, random: np.random.Genera
 
 def _by_group(cache: LandmarkCache, shares: np.ndarray, random: np.random.Generator) -> np.ndarray:
     names = sorted({group for group in cache.groups if group is not None})
-    index = {None: len(names), **{name: number for number, name in enumerate(names)}}
+    index: dict[str | None, int] = {name: number for number, name in enumerate(names)}
+    index[None] = len(names)
     group_of_row = np.array([index[group] for group in cache.groups])
     counts = np.zeros((len(names) + 1, len(cache.classes)), np.int64)
     np.add.at(counts, (group_of_row, cache.labels), 1)
@@ -147,7 +148,7 @@ def _by_group(cache: LandmarkCache, shares: np.ndarray, random: np.random.Genera
             _refuse_pinned(cache, counts[present], PARTS[part])
     part_of_group = np.zeros(len(counts), np.int64)
     part_of_group[present] = parts
-    return part_of_group[group_of_row]
+    return np.asarray(part_of_group[group_of_row])
 
 
 def _assign(counts: np.ndarray, shares: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, float]:

@@ -13,6 +13,8 @@ EMBEDDER_INT8 = "base/gesture_embedder_int8.tflite"
 CANNED_CLASSIFIER = "base/canned_gesture_classifier.tflite"
 HAND_LANDMARKER = "base/hand_landmarker.task"
 _RECOGNIZER = "hand_gesture_recognizer.task"
+# File identifier of the TFLite schema, at byte 4 of the flatbuffer.
+_TFLITE_IDENTIFIER = b"TFL3"
 
 
 def base_models(
@@ -51,7 +53,10 @@ def base_models(
     source = Path(embedder or configured)
     if source.is_dir():
         return _from_run(Run.open(source))
-    return {EMBEDDER: _read(source)}
+    content = _read(source)
+    if content[4:8] != _TFLITE_IDENTIFIER:
+        raise SignportError(f"{source}: not a TFLite model; give an embedder's .tflite or an exported run")
+    return {EMBEDDER: content}
 
 
 def _from_bundle(path: str | Path) -> dict[str, bytes]:

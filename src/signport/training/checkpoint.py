@@ -1,6 +1,6 @@
 """Checkpoints: a `.keras` archive of model and optimizer with one member more, which says where the training stood.
 
-Archives are written again with fixed times, so that the same training gives the same bytes.
+Archives are written again without times and memory addresses, so that the same training gives the same bytes.
 """
 
 import io
@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -59,11 +60,30 @@ def keras_archive(model: keras.Model, members: dict[str, bytes] | None = None) -
     metadata = json.loads(content["metadata.json"])
     metadata.pop("date_saved", None)
     content["metadata.json"] = json.dumps(metadata).encode()
+    config = json.loads(content["config.json"])
+    _number_shared_objects(config, {})
+    content["config.json"] = json.dumps(config).encode()
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
         for name, data in {**content, **(members or {})}.items():
             archive.writestr(zipfile.ZipInfo(name, _ZIP_EPOCH), data)
     return sink.getvalue()
+
+
+def _number_shared_objects(config: Any, numbers: dict[int, int]) -> None:
+    """Replaces memory addresses, by which Keras marks objects that occur twice, by 1, 2, 3…
+
+    A dtype policy loses its mark: it has no state to share, and a model that was loaded has none either.
+    """
+    if isinstance(config, dict):
+        if "shared_object_id" in config:
+            address = config.pop("shared_object_id")
+            if config.get("class_name") != "DTypePolicy":
+                config["shared_object_id"] = numbers.setdefault(address, len(numbers) + 1)
+        config = list(config.values())
+    if isinstance(config, list):
+        for entry in config:
+            _number_shared_objects(entry, numbers)
 
 
 def checkpoint_bytes(model: keras.Model, state: TrainingState) -> bytes:

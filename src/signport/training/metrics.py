@@ -120,8 +120,8 @@ def _average(scores: list[ClassScore], weights: list[int]) -> ClassScore:
     support = sum(score.support for score in scores)
     if not support:
         return ClassScore(0.0, 0.0, 0.0, 0)
-    means = [
+    precision, recall, f1 = (
         float(np.average([getattr(score, name) for score in scores], weights=weights))
         for name in ("precision", "recall", "f1")
-    ]
-    return ClassScore(*means, support)
+    )
+    return ClassScore(precision, recall, f1, support)

@@ -88,7 +88,7 @@ class Run:
     @property
     def cache_path(self) -> Path:
         """The landmark cache that it was trained on."""
-        return self.path / self.record["cache"]["path"]
+        return self.path / str(self.record["cache"]["path"])
 
     @property
     def cache_digest(self) -> str:
@@ -137,8 +137,10 @@ class Run:
         stored = read_json(self.path / "split.json")
         row_of = {sample_id: row for row, sample_id in enumerate(self.cache().sample_ids)}
         try:
-            rows = [np.array([row_of[sample_id] for sample_id in stored[part]], np.int64) for part in PARTS]
-            return Split(*rows, by=stored["by"])
+            train, validation, test = (
+                np.array([row_of[sample_id] for sample_id in stored[part]], np.int64) for part in PARTS
+            )
+            return Split(train, validation, test, by=stored["by"])
         except KeyError as error:
             raise SignportError(f"{self.path / 'split.json'}: {error} is missing in it or in the cache") from error
 

@@ -262,7 +262,7 @@ def _training_examples(run: Run) -> Examples:
 
 
 def _one_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
-    return np.eye(num_classes, dtype=np.float32)[labels]
+    return np.asarray(np.eye(num_classes, dtype=np.float32)[labels])
 
 
 def _finish(run: Run, seconds: float) -> None:
