@@ -68,7 +68,6 @@ def main() -> None:
             report_detection(hands.detection_rates)
             caches[classes] = sp.LandmarkCache.read(hands.folder / "landmarks.parquet")
     signs, gestures = caches["asl22"], caches["canned"]
-    both = sp.merge_caches([signs, gestures]).write(work / "both.parquet")
 
     common: dict[str, Any] = {"runs": work / "runs", "overrides": [f"seed={options.seed}"]}
     runs: dict[str, Any] = {}
@@ -82,7 +81,7 @@ def main() -> None:
 
     train_and_export("mlp", "mlp", signs)
     train_and_export("mlp_v2", "mlp_v2", signs)
-    train_and_export("gesture_embedder", "gesture_embedder", both)
+    train_and_export("gesture_embedder", "gesture_embedder", signs)
     embedder = runs["gesture_embedder"].path
     train_and_export("gesture_head", "gesture_head", signs, embedder=embedder)
     train_and_export("canned_head", "gesture_head", gestures, embedder=embedder)

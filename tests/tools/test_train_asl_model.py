@@ -348,15 +348,6 @@ def test_bad_flags_are_named_before_the_hands_are_found(tmp_path, capsys, flag, 
     assert not (tmp_path / "out").exists()
 
 
-def test_images_named_like_drawn_hands_are_refused_where_groups_are_unknown(tmp_path):
-    from tests.training.conftest import made_up_cache
-
-    cache = made_up_cache(("None", "Victory"), per_class=3).write(tmp_path / "landmarks.parquet")
-    drawn = made_up_cache(("None", "Open_Palm"), per_class=3).write(tmp_path / "drawn.parquet")
-    with pytest.raises(SignportError, match=r"drawn hands have names such as 'None/0000' too, .*groups\.csv"):
-        train._embedder(cache, drawn, tmp_path, train.Settings())
-
-
 def test_train_flags_have_the_defaults_of_the_project_this_replaces():
     options = train._parser().parse_args(["--data_dir", "d", "--output_dir", "o"])
     assert (options.epochs, options.batch_size, options.lr, options.trainer) == (30, 32, 0.005, "signport")

@@ -59,7 +59,7 @@ def test_a_run_of_another_family_is_no_embedder(trained):
 
 
 def test_a_head_without_an_embedder_says_how_to_give_one():
-    with pytest.raises(SignportError, match="needs an embedder; give --base-bundle gesture_recognizer.task"):
+    with pytest.raises(SignportError, match=r"needs an embedder; give --base-bundle gesture_recognizer\.task"):
         base_models(HEAD, "", None, None)
 
 

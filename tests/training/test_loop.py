@@ -1,3 +1,5 @@
+from itertools import chain
+
 import keras
 import numpy as np
 import pytest
@@ -49,7 +51,7 @@ def _orders(settings, history=()):
     recorder = OrderRecorder()
     fit(_model(recorder), _examples(), None, settings, history=history)
     steps = -(-40 // settings.batch_size)
-    return [sum(recorder.seen[start : start + steps], []) for start in range(0, len(recorder.seen), steps)]
+    return [list(chain(*recorder.seen[start : start + steps])) for start in range(0, len(recorder.seen), steps)]
 
 
 def _row(epoch):

@@ -117,7 +117,7 @@ def test_bad_overrides_are_refused(change, message):
 
 
 def test_an_unknown_recipe_lists_the_known_ones():
-    with pytest.raises(SignportError, match="'mpl': no such file; .*gesture_embedder, gesture_head, mlp, mlp_v2"):
+    with pytest.raises(SignportError, match=r"'mpl': no such file; .*gesture_embedder, gesture_head, mlp, mlp_v2"):
         load_recipe("mpl")
 
 

@@ -117,7 +117,8 @@ def test_the_same_seed_gives_the_same_files_and_another_gives_others(trained, tm
 
 def test_a_killed_training_goes_on_exactly_where_it_stopped(trained, tmp_path):
     arguments = [sys.executable, "-c", KILLED, str(trained.cache_path), str(tmp_path), *QUICK]
-    ended = subprocess.run(arguments, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}, capture_output=True, text=True)
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    ended = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     with pytest.raises(SignportError, match="has not finished; go on with `signport train --resume"):
         Run.open(tmp_path / "quick")
@@ -164,7 +165,7 @@ def test_a_checkpoint_of_another_family_is_refused(trained, tmp_path):
     copy = _unfinished(trained, tmp_path)
     other = load_recipe("gesture_embedder", QUICK)
     (copy / "recipe.yaml").write_text(replace(other, name="mlp").to_yaml())
-    with pytest.raises(SignportError, match="family 'mlp', recipe .* wanted 'gesture_embedder'"):
+    with pytest.raises(SignportError, match=r"family 'mlp', recipe .* wanted 'gesture_embedder'"):
         resume(copy)
 
 

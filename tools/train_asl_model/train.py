@@ -87,7 +87,7 @@ def train_asl_model(
         output_dir: Gets `landmarks.parquet`, `runs/` and `gesture_recognizer.task`.
         settings: How to train.
         base_bundle: A `gesture_recognizer.task` whose embedder, canned classifier and hand detector are used; without
-            one, an embedder and a canned classifier are trained on the images and on drawn hands.
+            one, an embedder is trained on the images, and a canned classifier on drawn hands.
         app: The folder of an app; its models folder, if it has one, gets the bundle.
 
     Raises:
@@ -111,7 +111,7 @@ def train_asl_model(
     if base_bundle is None:
         with _stage("embedder", seconds):
             drawn = _draw_canned_gestures(output_dir, settings)
-            embedder = _embedder(cache, drawn, output_dir, settings)
+            embedder = _embedder(cache, output_dir, settings)
             canned = _head(replace(recipe, name="canned_head"), drawn, output_dir, embedder=embedder)
     with _stage("train and export", seconds):
         run = _head(recipe, cache, output_dir, base_bundle=base_bundle, embedder=embedder)
@@ -200,27 +200,13 @@ def _draw_canned_gestures(output_dir: Path, settings: Settings) -> "LandmarkCach
     return hands.cache
 
 
-def _embedder(cache: "LandmarkCache", drawn: "LandmarkCache", output_dir: Path, settings: Settings) -> "Run":
-    """An embedder, trained and exported; the heads on it hold back what it held back."""
-    from signport.datasets.merge import merge_caches
+def _embedder(cache: "LandmarkCache", output_dir: Path, settings: Settings) -> "Run":
+    """An embedder, trained and exported; the head on it holds back what it held back."""
     from signport.export.exporter import export
     from signport.training.train import train
 
-    merged = merge_caches([cache, drawn])
-    groups = None not in merged.groups
-    if not groups and (renamed := set(cache.sample_ids) - set(merged.sample_ids)):
-        raise SignportError(
-            f"{cache.path}: drawn hands have names such as {min(renamed)!r} too, so that a head could be tested on "
-            "what its embedder was trained on; add a groups.csv to --data_dir, or rename the images"
-        )
-    # Samples without a group count as one group, which cannot be split.
-    by = "group" if groups else "label"
-    run = train(
-        "gesture_embedder",
-        merged,
-        runs=output_dir / "runs",
-        overrides=[f"seed={settings.seed}", f"data.split_by={by}", *SHARES],
-    )
+    overrides = [f"seed={settings.seed}", *SHARES]
+    run = train("gesture_embedder", cache, runs=output_dir / "runs", overrides=overrides)
     export(run)
     return run
 

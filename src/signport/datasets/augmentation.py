@@ -1,4 +1,4 @@
-"""Augmented copies of captured hands: the same hand as another camera, another wrist or the other hand would show it."""
+"""Augmented copies of captured hands: the same hand as another camera, wrist or body side would show it."""
 
 from dataclasses import dataclass
 

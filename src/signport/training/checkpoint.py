@@ -71,7 +71,7 @@ def keras_archive(model: keras.Model, members: dict[str, bytes] | None = None) -
 
 
 def _number_shared_objects(config: Any, numbers: dict[int, int]) -> None:
-    """Replaces memory addresses, by which Keras marks objects that occur twice, by 1, 2, 3…
+    """Replaces memory addresses, by which Keras marks objects that occur twice, by small numbers.
 
     A dtype policy loses its mark: it has no state to share, and a model that was loaded has none either.
     """

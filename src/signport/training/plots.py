@@ -11,7 +11,7 @@ from signport.training.metrics import Metrics
 
 _BLUE, _ORANGE, _GREY = "#2a6fbb", "#d9772b", "#8a8f98"
 # Class names longer than this stand upright below the confusion matrix.
-_LONG_NAME = 3
+_LONG_NAME = 4
 # Cells below half a percent stay empty: they would read 0.
 _SMALLEST_SHOWN_SHARE = 0.005
 _DARK_SHARE = 0.55
@@ -90,8 +90,8 @@ def draw_f1(metrics: Metrics, path: Path, title: str) -> None:
     axes.axvline(metrics.macro.f1, color=_GREY, linestyle=":", linewidth=1.5)
     axes.set_yticks(range(len(known)), [f"{name} ({score.support})" for name, score in known])
     for position, value in enumerate(scores):
-        axes.text(value + 0.01, position, f"{value:.2f}", va="center", fontsize=8, color="#1d2733")
-    axes.set_xlim(0, 1.08)
+        axes.text(1.015, position, f"{value:.2f}", va="center", fontsize=8, color="#1d2733")
+    axes.set_xlim(0, 1.07)
     axes.set_ylim(-0.6, len(known) - 0.4)
     axes.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
     axes.set_xlabel("F1; class (samples); orange is below the macro average")

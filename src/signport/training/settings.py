@@ -7,7 +7,7 @@ import types
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -23,7 +23,14 @@ class TypelessText(str):
         origin: What error messages name as its source; empty for the file itself.
     """
 
-    origin: str = ""
+    __slots__ = ("origin",)
+    origin: str
+
+    def __new__(cls, text: str, origin: str = "") -> Self:
+        """Text with its origin."""
+        value = super().__new__(cls, text)
+        value.origin = origin
+        return value
 
 
 class _Mismatch(Exception):  # noqa: N818 - never leaves this file
@@ -87,9 +94,7 @@ def override(mapping: dict[str, Any], assignment: str) -> None:
         mapping = mapping.setdefault(section, {})
         if not isinstance(mapping, dict):
             raise SignportError(f"--set {assignment}: {section!r} is a value, not a section")
-    value = TypelessText(text.strip())
-    value.origin = "--set"
-    mapping[name] = value
+    mapping[name] = TypelessText(text.strip(), "--set")
 
 
 def from_mapping(kind: type[Any], mapping: Mapping[str, Any], where: str, prefix: str = "") -> Any:

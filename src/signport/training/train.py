@@ -138,8 +138,8 @@ def resume(path: str | Path, *, recipe: Recipe | None = None, data: LandmarkCach
         if (state.family, state.recipe_digest) != (run.recipe.family, wanted.digest) or state.classes != run.classes:
             raise SignportError(
                 f"{checkpoint}: a checkpoint of another recipe (family {state.family!r}, recipe "
-                f"{state.recipe_digest[:12]}…, wanted {wanted.family!r}, {wanted.digest[:12]}…); resume with the recipe "
-                "it was started with, or start a new run with --init-from"
+                f"{state.recipe_digest[:12]}…, wanted {wanted.family!r}, {wanted.digest[:12]}…); resume with the "
+                "recipe it was started with, or start a new run with --init-from"
             )
         return _train_on(run, model, state.history)
 
@@ -183,7 +183,7 @@ def _parts(cache: LandmarkCache, recipe: Recipe, source: Run | None, embedder: s
 
 
 def _first_record(folder: Path, recipe: Recipe, cache: LandmarkCache, parts: Split) -> dict[str, Any]:
-    assert cache.path is not None  # noqa: S101 - for the type checker; train() has just written it
+    assert cache.path is not None  # train() has just written it
     path = cache.path.resolve()
     inside = path.is_relative_to(folder)
     return {
