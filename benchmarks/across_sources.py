@@ -33,7 +33,9 @@ def sources(data: Path, work: Path, per_class: int) -> dict[str, sp.LandmarkCach
     """Source name → cache of letters; what is there already in `work` is reused."""
     found = {}
     for name, seed in (("rendered", 0), ("rendered, other seed", 1)):
-        hands = sp.render_hands(work / f"letters-{seed}", "letters", per_class, seed=seed, workers=os.cpu_count() or 1)
+        hands = sp.render_hands(
+            work / f"letters-{seed}", "letters", per_class=per_class, seed=seed, workers=os.cpu_count() or 1
+        )
         found[name] = letters_only(hands.cache, work / f"rendered-{seed}.parquet")
     photos, table = data / "photos-asl-letters", data / "landmarks-asl-ai" / "asl-ai.npz"
     if photos.is_dir():

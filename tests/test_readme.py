@@ -91,5 +91,5 @@ def test_every_link_leads_somewhere():
 
 def test_every_make_target_that_is_named_exists():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for name in re.findall(r"make ([a-z-]+)", README):
+    for name in re.findall(r"(?:`|^)make ([a-z-]+)(?:`|$)", README, flags=re.MULTILINE):
         assert re.search(rf"^{name}:", makefile, flags=re.MULTILINE), name

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.drawn_hands import hand_folder
 
 from signport.datasets.cache import CacheHeader, LandmarkCache, Sample
 from signport.landmarks.asset_bundle import bundle_bytes
-from tests.drawn_hands import hand_folder
 
 SIGNPORT = Path(sys.executable).parent / "signport"
 

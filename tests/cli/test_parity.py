@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from tests.parity.faked_run import fresh_run
+from tests.parity.faked_run import fresh_run, without_runtime
 
 from signport.cli.main import main
 
@@ -15,10 +15,8 @@ def _run(monkeypatch, *arguments: object) -> int:
 
 @pytest.fixture
 def run(tmp_path_factory, tmp_path, monkeypatch):
-    import signport.parity.desktop
-
     # tf.lite takes seconds to import; tests/parity runs it.
-    monkeypatch.delitem(signport.parity.desktop._RUNTIMES, "tf.lite")
+    without_runtime(monkeypatch, "tf.lite")
     return fresh_run(tmp_path_factory, tmp_path)
 
 

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from signport.export.convert import FORMATS
 from signport.export.golden import write_golden
@@ -15,6 +16,7 @@ from signport.export.metadata import ModelInfo, finish
 from signport.files import sha256_bytes, write_json, write_text
 from signport.landmarks.asset_bundle import bundle_bytes, read_bundle
 from signport.landmarks.hand_detector import hand_landmarker_task
+from signport.parity import desktop
 
 CLASSES = ("None", "A", "B", "C")
 CANNED = ("None", "Closed_Fist", "Open_Palm")
@@ -142,3 +144,9 @@ def _converted(shapes, answer, output, form=FORMATS["float32"], *, representativ
     inputs = [(entry, "") for entry in shapes]
     info = ModelInfo("faked", "made up", inputs, (name, ""), labels, score_threshold=threshold)
     return finish(converter.convert(), info)
+
+
+def without_runtime(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Takes a runtime off the desktop target, for the length of a test; the order of the others stays."""
+    others = {runtime: remedy for runtime, remedy in desktop._RUNTIMES.items() if runtime != name}
+    monkeypatch.setattr(desktop, "_RUNTIMES", others)

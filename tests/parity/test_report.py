@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.parity.faked_run import SAMPLES, fresh_run, reseal
+from tests.parity.faked_run import SAMPLES, fresh_run, reseal, without_runtime
 
 from signport.errors import GateError, SignportError
 from signport.export.flatbuffer import read_model, write_model
@@ -58,7 +58,7 @@ def _only(run, *forms):
 
 def _without_tensorflow(monkeypatch):
     """Leaves out the runtime that takes seconds to import."""
-    monkeypatch.delitem(sys.modules["signport.parity.desktop"]._RUNTIMES, "tf.lite")
+    without_runtime(monkeypatch, "tf.lite")
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_a_missing_runtime_is_skipped_and_says_how_to_get_it(run, tmp_path, monk
 
 def test_nothing_that_could_be_run_is_not_a_pass(run, tmp_path, monkeypatch, quick):
     _fake_tflite_runtime(tmp_path, monkeypatch, "raise ModuleNotFoundError(name='tflite_runtime')")
-    monkeypatch.delitem(sys.modules["signport.parity.desktop"]._RUNTIMES, "ai-edge-litert")
+    without_runtime(monkeypatch, "ai-edge-litert")
     report = parity(run, options=QUICK)
     assert report.status == "skipped"
     with pytest.raises(GateError, match="nothing could be run"):

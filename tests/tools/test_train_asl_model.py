@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from signport.errors import SignportError
-
 TOOLS = Path(__file__).parents[2] / "tools" / "train_asl_model"
 
 

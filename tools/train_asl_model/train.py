@@ -260,7 +260,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point. Exit status: 0 fine, 1 an exported file is not good enough, 2 bad input, 130 interrupted."""
     # As the `signport` command sets them, for the same figures and the same quiet; a user's own setting wins.
-    for name, value in (("TF_CPP_MIN_LOG_LEVEL", "3"), ("GLOG_minloglevel", "2"), ("TF_ENABLE_ONEDNN_OPTS", "0")):
+    for name, value in (("TF_CPP_MIN_LOG_LEVEL", "3"), ("GLOG_minloglevel", "2")):
         os.environ.setdefault(name, value)
     options = _parser().parse_args(arguments)
     settings = Settings(options.trainer, options.epochs, options.batch_size, options.lr, options.seed, options.workers)

@@ -10,7 +10,8 @@ from signport.cli import bundle, cache, capture, doctor, embed, evaluate, export
 from signport.errors import GateError, SignportError
 
 _PIPELINE = (
-    "render", "capture", "import", "cache", "train", "evaluate", "export", "bundle", "parity", "embed", "inspect", "doctor",
+    "render", "capture", "import", "cache", "train", "evaluate",
+    "export", "bundle", "parity", "embed", "inspect", "doctor",
 )  # fmt: skip
 
 
@@ -43,7 +44,6 @@ def main() -> None:
     # TensorFlow and MediaPipe log from C++ before anything can quieten them; a user's own setting wins.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GLOG_minloglevel", "2")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
         app()

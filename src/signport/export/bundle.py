@@ -118,8 +118,8 @@ def _canned(run: Run, canned: Run | str | Path | None, head: str) -> bytes:
         if given.is_file():
             return given.read_bytes()
         raise SignportError(
-            f"{run.path}: MediaPipe requires a canned classifier that fits the embedder; train and export a gesture_head "
-            "on rendered canned gestures with the same --embedder, and name its run with --canned"
+            f"{run.path}: MediaPipe requires a canned classifier for this embedder; train and export a gesture_head"
+            " on rendered canned gestures with the same --embedder, and name its run with --canned"
         )
     canned = canned if isinstance(canned, Run) else Run.open(canned)
     if _embedder(canned, "float32") != _embedder(run, "float32"):
@@ -132,7 +132,7 @@ def _with_threshold(head: bytes, run: Run, score_threshold: float) -> bytes:
     model, labels = LiteRtModel(head), read_labels(head)
     if model.input_shapes != [(1, EMBEDDING_SIZE)] or model.output_shape != (1, len(labels)):
         raise SignportError(
-            f"{run.path}: the head takes {model.input_shapes} and answers {model.output_shape} with {len(labels)} labels; "
+            f"{run.path}: head takes {model.input_shapes} and answers {model.output_shape} for {len(labels)} labels; "
             f"a gesture head takes [(1, {EMBEDDING_SIZE})] and has one label an output; export it again"
         )
     if BACKGROUND not in labels:

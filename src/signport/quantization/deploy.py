@@ -62,8 +62,8 @@ class Rewriter:
         if rewrite is None:
             known = ", ".join(sorted(kind.__name__ for kind in _REWRITES))
             raise SignportError(
-                f"layer {layer.name!r} is a {type(layer).__name__}, which the quantizer does not know (it knows {known})"
-                "; add a rewrite in signport/quantization/layers"
+                f"layer {layer.name!r} is a {type(layer).__name__}, which the quantizer does not know ({known}); "
+                "add a rewrite in signport/quantization/layers"
             )
         self._tail = layer.name
         return rewrite(self, layer, args[0])
