@@ -1,5 +1,5 @@
 # `make` lists the targets. Every target sets up what it needs, uv included; nothing but Python 3.11 and make is assumed.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.8
 UV := .uv/bin/uv
 RUN := .venv/bin
@@ -35,7 +35,10 @@ lint: setup ## Check formatting, lint and types
 	$(RUN)/mypy
 
 bench: setup ## Measure speeds, as ratios within one run
-	@for file in benchmarks/*.py; do echo "== $$file"; $(RUN)/python $$file || exit 1; done
+	$(RUN)/python benchmarks/render_hands.py
+	@test -d $(WORK)/runs/mlp/export || $(MAKE) export-tflite
+	$(RUN)/python benchmarks/latency.py $(WORK)/runs/mlp
+	$(RUN)/python benchmarks/across_sources.py
 
 setup-targets: setup ## Say which optional parts are here, and what brings the others
 	$(RUN)/signport doctor

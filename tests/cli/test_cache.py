@@ -2,16 +2,9 @@ import json
 
 import numpy as np
 import pytest
+from tests.run_cli import run_cli
 
-from signport.cli.main import main
 from signport.datasets.cache import CacheHeader, LandmarkCache, Sample, Skipped
-
-
-def _run(monkeypatch, *arguments: object) -> int:
-    monkeypatch.setattr("sys.argv", ["signport", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return int(ended.value.code or 0)
 
 
 @pytest.fixture
@@ -35,7 +28,7 @@ def cache(tmp_path):
 
 
 def test_show_tells_what_a_cache_holds(cache, monkeypatch, capsys):
-    assert _run(monkeypatch, "cache", "show", cache.path) == 0
+    assert run_cli(monkeypatch, "cache", "show", cache.path) == 0
     printed = capsys.readouterr().out
     assert "hands.parquet: 3 samples of 2 classes, topology hand" in printed
     assert "mediapipe hand_landmarker 0.10.21" in printed
@@ -49,7 +42,7 @@ def test_show_tells_what_a_cache_holds(cache, monkeypatch, capsys):
 
 
 def test_show_prints_json_for_programs(cache, monkeypatch, capsys):
-    assert _run(monkeypatch, "cache", "show", cache.path, "--json", "--list-skipped") == 0
+    assert run_cli(monkeypatch, "cache", "show", cache.path, "--json", "--list-skipped") == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["samples"] == 3
     assert shown["classes"]["B"] == {"samples": 1, "no hand": 1}
@@ -60,7 +53,7 @@ def test_show_prints_json_for_programs(cache, monkeypatch, capsys):
 def test_merge_joins_caches(cache, tmp_path, monkeypatch, capsys):
     cache.write(tmp_path / "again.parquet")
     paths = [cache.path, tmp_path / "again.parquet", tmp_path / "both.parquet"]
-    assert _run(monkeypatch, "cache", "merge", *paths) == 0
+    assert run_cli(monkeypatch, "cache", "merge", *paths) == 0
     assert "both.parquet: 6 samples of 2 classes" in capsys.readouterr().out
     assert LandmarkCache.read(paths[-1]).per_class() == {"A": 4, "B": 2}
 
@@ -71,7 +64,7 @@ def test_a_file_that_is_no_cache_is_one_line_and_status_2(tmp_path, monkeypatch,
         ("show", tmp_path / "text.parquet"),
         ("merge", tmp_path / "text.parquet", tmp_path / "o.parquet"),
     ):
-        assert _run(monkeypatch, "cache", *arguments) == 2
+        assert run_cli(monkeypatch, "cache", *arguments) == 2
         error = capsys.readouterr().err
         assert "text.parquet: not a Parquet file" in error
         assert error.count("\n") == 1

@@ -1,16 +1,9 @@
 import numpy as np
 import pytest
 from tests.drawn_hands import drawn_hand, hand_folder, write_image
+from tests.run_cli import run_cli
 
-from signport.cli.main import main
 from signport.datasets.cache import LandmarkCache
-
-
-def _run(monkeypatch, *arguments: object) -> int:
-    monkeypatch.setattr("sys.argv", ["signport", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return int(ended.value.code or 0)
 
 
 def test_capture_prints_statistics_a_class_and_what_was_skipped(tmp_path, monkeypatch, capsys):
@@ -19,7 +12,7 @@ def test_capture_prints_statistics_a_class_and_what_was_skipped(tmp_path, monkey
         write_image(folder / f"A/grey{number}.png", np.full((40, 40, 3), 90, np.uint8))
     write_image(folder / "[b]/1.png", drawn_hand(spread=1.3))
     (folder / "[b]/bad.png").write_bytes(b"bad")
-    assert _run(monkeypatch, "capture", "images", folder, tmp_path / "o.parquet", "--workers", 2) == 0
+    assert run_cli(monkeypatch, "capture", "images", folder, tmp_path / "o.parquet", "--workers", 2) == 0
     printed = capsys.readouterr()
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.out.splitlines() if "│" in line]
     assert ["A", "2", "7", "0", "22.2%"] in rows
@@ -35,7 +28,7 @@ def test_list_skipped_names_every_image(tmp_path, monkeypatch, capsys):
     folder = hand_folder(tmp_path / "photos", images=1, classes=("A",))
     for number in range(7):
         write_image(folder / f"A/grey{number}.png", np.full((40, 40, 3), 90, np.uint8))
-    assert _run(monkeypatch, "capture", "images", folder, tmp_path / "o.parquet", "--list-skipped") == 0
+    assert run_cli(monkeypatch, "capture", "images", folder, tmp_path / "o.parquet", "--list-skipped") == 0
     printed = capsys.readouterr().out
     assert all(f"\n  A/grey{number}.png\n" in printed for number in range(7))
 
@@ -52,7 +45,7 @@ def test_options_reach_the_library(tmp_path, monkeypatch):
         "--group-regex",
         r"(\d+)\.png",
     ]
-    assert _run(monkeypatch, "capture", "images", folder, tmp_path / "o.parquet", *options) == 0
+    assert run_cli(monkeypatch, "capture", "images", folder, tmp_path / "o.parquet", *options) == 0
     cache = LandmarkCache.read(tmp_path / "o.parquet")
     assert cache.classes == ("C", "A")
     assert cache.groups == ["00", "00"]
@@ -70,7 +63,7 @@ def test_options_reach_the_library(tmp_path, monkeypatch):
 )
 def test_bad_input_is_one_line_and_status_2(tmp_path, monkeypatch, capsys, options, message):
     folder = hand_folder(tmp_path / "photos", images=1, classes=("A",))
-    assert _run(monkeypatch, "capture", "images", folder, tmp_path / "o.parquet", *options) == 2
+    assert run_cli(monkeypatch, "capture", "images", folder, tmp_path / "o.parquet", *options) == 2
     printed = capsys.readouterr()
     assert printed.err.count("\n") == 1
     assert printed.err.startswith("signport: error: ")
@@ -79,9 +72,9 @@ def test_bad_input_is_one_line_and_status_2(tmp_path, monkeypatch, capsys, optio
 
 
 def test_an_empty_class_and_a_missing_folder_are_status_2(tmp_path, monkeypatch, capsys):
-    assert _run(monkeypatch, "capture", "images", tmp_path / "gone", tmp_path / "o.parquet") == 2
+    assert run_cli(monkeypatch, "capture", "images", tmp_path / "gone", tmp_path / "o.parquet") == 2
     assert "gone: No such file or directory" in capsys.readouterr().err
     write_image(tmp_path / "photos/None/1.png", np.full((40, 40, 3), 90, np.uint8))
-    assert _run(monkeypatch, "capture", "images", tmp_path / "photos", tmp_path / "o.parquet") == 2
+    assert run_cli(monkeypatch, "capture", "images", tmp_path / "photos", tmp_path / "o.parquet") == 2
     assert "class 'None' comes out empty, 1 x no hand" in capsys.readouterr().err
     assert not (tmp_path / "o.parquet").exists()

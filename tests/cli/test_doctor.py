@@ -1,21 +1,13 @@
 import json
 
-import pytest
+from tests.run_cli import run_cli
 
 from signport import environment
-from signport.cli.main import main
 from signport.environment import Finding
 
 
-def _run(monkeypatch, *arguments: object) -> int:
-    monkeypatch.setattr("sys.argv", ["signport", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return int(ended.value.code or 0)
-
-
-def test_doctor_is_content_where_the_tests_run(monkeypatch, capsys):
-    assert _run(monkeypatch, "doctor") == 0
+def test_doctor_is_content_where_the_testsrun_cli(monkeypatch, capsys):
+    assert run_cli(monkeypatch, "doctor") == 0
     printed = capsys.readouterr().out
     assert "mediapipe" in printed
     assert "0.10.21" in printed
@@ -24,13 +16,13 @@ def test_doctor_is_content_where_the_tests_run(monkeypatch, capsys):
 def test_something_required_that_is_missing_is_status_1_with_its_remedy(monkeypatch, capsys):
     found = [Finding("keras", None, True, "make setup"), Finding("adb", None, False, "make setup-targets")]
     monkeypatch.setattr(environment, "survey", lambda: found)
-    assert _run(monkeypatch, "doctor") == 1
+    assert run_cli(monkeypatch, "doctor") == 1
     printed = capsys.readouterr()
     assert printed.err == "signport: keras is missing: make setup\n"
     assert "make setup-targets" in printed.out
 
 
 def test_doctor_prints_json_for_programs(monkeypatch, capsys):
-    assert _run(monkeypatch, "doctor", "--json") == 0
+    assert run_cli(monkeypatch, "doctor", "--json") == 0
     found = {finding["name"]: finding for finding in json.loads(capsys.readouterr().out)}
     assert found["hand models"]["status"] == "ok"

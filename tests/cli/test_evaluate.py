@@ -1,17 +1,10 @@
 import json
 
 import pytest
+from tests.run_cli import run_cli
 from tests.training.conftest import QUICK, made_up_cache
 
-from signport.cli.main import main
 from signport.training.train import train
-
-
-def _run(monkeypatch, *arguments: object) -> int:
-    monkeypatch.setattr("sys.argv", ["signport", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return int(ended.value.code or 0)
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +15,9 @@ def trained(tmp_path_factory):
 
 
 def test_the_held_back_part_is_evaluated_and_said_so(trained, tmp_path, monkeypatch, capsys):
-    assert _run(monkeypatch, "evaluate", trained.path, "--data", trained.cache_path, "--output", tmp_path / "out") == 0
+    assert (
+        run_cli(monkeypatch, "evaluate", trained.path, "--data", trained.cache_path, "--output", tmp_path / "out") == 0
+    )
     printed = capsys.readouterr()
     assert "note: only the test part" in printed.err
     assert "accuracy  100.00% (95 % interval" in printed.out
@@ -32,7 +27,7 @@ def test_the_held_back_part_is_evaluated_and_said_so(trained, tmp_path, monkeypa
 
 def test_all_parts_come_with_a_warning_and_two_runs_are_an_ensemble(trained, tmp_path, monkeypatch, capsys):
     options = ["--data", trained.cache_path, "--part", "all", "--output", tmp_path]
-    assert _run(monkeypatch, "evaluate", trained.path, trained.path, *options) == 0
+    assert run_cli(monkeypatch, "evaluate", trained.path, trained.path, *options) == 0
     printed = capsys.readouterr()
     assert "the figures flatter the model" in printed.err
     assert "quick + quick (mean of probabilities)" in printed.out
@@ -42,15 +37,15 @@ def test_all_parts_come_with_a_warning_and_two_runs_are_an_ensemble(trained, tmp
 def test_unknown_classes_are_status_2_until_ignored(trained, tmp_path, monkeypatch, capsys):
     other = made_up_cache(("A", "Q")).write(tmp_path / "other.parquet").path
     options = ["--data", other, "--output", tmp_path / "out"]
-    assert _run(monkeypatch, "evaluate", trained.path, *options) == 2
+    assert run_cli(monkeypatch, "evaluate", trained.path, *options) == 2
     shown = capsys.readouterr().err
     assert "does not know the class(es) Q" in shown
     assert shown.count("\n") == 1
     assert not (tmp_path / "out").exists()
-    assert _run(monkeypatch, "evaluate", trained.path, *options, "--ignore-unknown") == 0
+    assert run_cli(monkeypatch, "evaluate", trained.path, *options, "--ignore-unknown") == 0
     assert "40 samples of unknown classes left out: Q" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_no_run_is_status_2(tmp_path, monkeypatch, capsys):
-    assert _run(monkeypatch, "evaluate", tmp_path, "--data", tmp_path / "x.parquet") == 2
+    assert run_cli(monkeypatch, "evaluate", tmp_path, "--data", tmp_path / "x.parquet") == 2
     assert "not a run" in capsys.readouterr().err

@@ -1,23 +1,15 @@
 import numpy as np
-import pytest
+from tests.run_cli import run_cli
 
-from signport.cli.main import main
 from signport.datasets.cache import LandmarkCache
 
 POINTS = np.random.default_rng(5).normal(size=(4, 63)).astype(np.float32)
 
 
-def _run(monkeypatch, *arguments: object) -> int:
-    monkeypatch.setattr("sys.argv", ["signport", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return int(ended.value.code or 0)
-
-
 def test_an_npz_table_is_imported_and_counted(tmp_path, monkeypatch, capsys):
     np.savez(tmp_path / "t.npz", pts=POINTS, y=[0, 1, 1, 1], classes=["yes", "no"], who=[1, 1, 2, 2])
     options = ["--features-key", "pts", "--group-key", "who"]
-    assert _run(monkeypatch, "import", "npz", tmp_path / "t.npz", tmp_path / "o.parquet", *options) == 0
+    assert run_cli(monkeypatch, "import", "npz", tmp_path / "t.npz", tmp_path / "o.parquet", *options) == 0
     assert "o.parquet: 4 samples of 2 classes" in capsys.readouterr().out
     cache = LandmarkCache.read(tmp_path / "o.parquet")
     assert cache.per_class() == {"yes": 1, "no": 3}
@@ -28,7 +20,7 @@ def test_a_csv_table_is_imported_and_counted(tmp_path, monkeypatch, capsys):
     lines = [",".join(map(repr, [*row.tolist(), index])) for index, row in zip((3, 1, 3, 3), POINTS, strict=True)]
     (tmp_path / "t.csv").write_text("\n".join(lines))
     options = ["--label-position", "last"]
-    assert _run(monkeypatch, "import", "csv", tmp_path / "t.csv", tmp_path / "o.parquet", *options) == 0
+    assert run_cli(monkeypatch, "import", "csv", tmp_path / "t.csv", tmp_path / "o.parquet", *options) == 0
     assert "o.parquet: 4 samples of 2 classes" in capsys.readouterr().out
     cache = LandmarkCache.read(tmp_path / "o.parquet")
     assert cache.per_class() == {"1": 1, "3": 3}
@@ -37,11 +29,11 @@ def test_a_csv_table_is_imported_and_counted(tmp_path, monkeypatch, capsys):
 
 def test_a_bad_table_is_one_line_and_status_2(tmp_path, monkeypatch, capsys):
     np.savez(tmp_path / "t.npz", X=POINTS[:, :60], y=[0, 1, 1, 1])
-    assert _run(monkeypatch, "import", "npz", tmp_path / "t.npz", tmp_path / "o.parquet") == 2
+    assert run_cli(monkeypatch, "import", "npz", tmp_path / "t.npz", tmp_path / "o.parquet") == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "t.npz: X has shape (4, 60); expected (rows, 84) features" in error
     (tmp_path / "t.csv").write_text("label,x\nA,1\n")
-    assert _run(monkeypatch, "import", "csv", tmp_path / "t.csv", tmp_path / "o.parquet") == 2
+    assert run_cli(monkeypatch, "import", "csv", tmp_path / "t.csv", tmp_path / "o.parquet") == 2
     assert "t.csv: has 2 columns; expected a label and 63 coordinates" in capsys.readouterr().err
     assert not (tmp_path / "o.parquet").exists()

@@ -2,15 +2,7 @@ import json
 
 import pytest
 from tests.parity.faked_run import fresh_run, without_runtime
-
-from signport.cli.main import main
-
-
-def _run(monkeypatch, *arguments: object) -> int:
-    monkeypatch.setattr("sys.argv", ["signport", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return int(ended.value.code or 0)
+from tests.run_cli import run_cli
 
 
 @pytest.fixture
@@ -21,14 +13,14 @@ def run(tmp_path_factory, tmp_path, monkeypatch):
 
 
 def test_passing_is_status_0_and_a_table(run, monkeypatch, capsys):
-    assert _run(monkeypatch, "parity", run, "--threads", "1", "--repeats", 3) == 0
+    assert run_cli(monkeypatch, "parity", run, "--threads", "1", "--repeats", 3) == 0
     shown = capsys.readouterr().out
     assert "ai-edge-litert" in shown
     assert "passed" in shown
 
 
 def test_a_broken_gate_is_status_1_named_and_reported_as_json(run, monkeypatch, capsys):
-    status = _run(
+    status = run_cli(
         monkeypatch, "parity", run, "--threads", "1", "--repeats", 3, "--tighten", "int8_sqnr_db=99", "--json"
     )
     assert status == 1
@@ -51,7 +43,7 @@ def test_a_broken_gate_is_status_1_named_and_reported_as_json(run, monkeypatch, 
     ],
 )
 def test_bad_options_are_status_2_and_one_line(run, monkeypatch, capsys, arguments, words):
-    assert _run(monkeypatch, "parity", run, *arguments) == 2
+    assert run_cli(monkeypatch, "parity", run, *arguments) == 2
     shown = capsys.readouterr().err
     assert words in shown
     assert shown.count("\n") == 1

@@ -1,7 +1,6 @@
 import pytest
+from tests.run_cli import run_cli
 from tests.training.conftest import QUICK, made_up_cache
-
-from signport.cli.main import main
 
 SETTINGS = [part for change in QUICK for part in ("--set", change)]
 
@@ -11,16 +10,9 @@ def cache(tmp_path):
     return made_up_cache(groups=6).write(tmp_path / "hands.parquet").path
 
 
-def _run(monkeypatch, *arguments: object) -> int:
-    monkeypatch.setattr("sys.argv", ["signport", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return int(ended.value.code or 0)
-
-
 def test_train_makes_a_run_and_prints_what_it_reached(cache, tmp_path, monkeypatch, capsys):
     options = ["--data", cache, "--runs", tmp_path / "runs", "--name", "first", *SETTINGS, "--device", "cpu"]
-    assert _run(monkeypatch, "train", "mlp", *options) == 0
+    assert run_cli(monkeypatch, "train", "mlp", *options) == 0
     printed = capsys.readouterr()
     assert "best epoch  6 of 6" in printed.out
     assert "% (95 % interval" in printed.out
@@ -31,8 +23,8 @@ def test_train_makes_a_run_and_prints_what_it_reached(cache, tmp_path, monkeypat
 
 def test_init_from_says_what_was_copied(cache, tmp_path, monkeypatch, capsys):
     options = ["--data", cache, "--runs", tmp_path / "runs", *SETTINGS, "--set", "training.epochs=1"]
-    assert _run(monkeypatch, "train", "mlp", *options) == 0
-    assert _run(monkeypatch, "train", "mlp", *options, "--init-from", tmp_path / "runs/mlp-001") == 0
+    assert run_cli(monkeypatch, "train", "mlp", *options) == 0
+    assert run_cli(monkeypatch, "train", "mlp", *options, "--init-from", tmp_path / "runs/mlp-001") == 0
     assert f"start: 8 tensors copied from {tmp_path / 'runs/mlp-001'}; new: none" in capsys.readouterr().err
 
 
@@ -52,7 +44,7 @@ def test_init_from_says_what_was_copied(cache, tmp_path, monkeypatch, capsys):
 )
 def test_bad_requests_are_one_line_and_status_2(arguments, message, cache, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert _run(monkeypatch, *[str(cache) if argument == "CACHE" else argument for argument in arguments]) == 2
+    assert run_cli(monkeypatch, *[str(cache) if argument == "CACHE" else argument for argument in arguments]) == 2
     shown = capsys.readouterr().err
     assert shown.startswith("signport: error: ")
     assert message in shown
@@ -62,6 +54,6 @@ def test_bad_requests_are_one_line_and_status_2(arguments, message, cache, tmp_p
 
 def test_a_finished_run_is_not_resumed(cache, tmp_path, monkeypatch, capsys):
     options = ["--data", cache, "--runs", tmp_path, "--name", "done", *SETTINGS, "--set", "training.epochs=1"]
-    assert _run(monkeypatch, "train", "mlp", *options) == 0
-    assert _run(monkeypatch, "train", "--resume", tmp_path / "done") == 2
+    assert run_cli(monkeypatch, "train", "mlp", *options) == 0
+    assert run_cli(monkeypatch, "train", "--resume", tmp_path / "done") == 2
     assert "this training has finished" in capsys.readouterr().err

@@ -16,6 +16,7 @@ from signport.export.golden import worst_margin_rows, write_golden, write_golden
 from signport.export.metadata import ModelInfo, finish
 from signport.export.reference import Reference
 from signport.files import atomic_folder, write_bytes, write_json, write_text
+from signport.progress import progress_bar
 from signport.quantization.deploy import deploy_form, largest_difference
 from signport.quantization.qat import quantize
 from signport.training.run import Run
@@ -52,26 +53,36 @@ def export(run: Run | str | Path) -> Exported:
     """
     run = run if isinstance(run, Run) else Run.open(run)
     keras.utils.set_random_seed(run.recipe.seed)
-    reference = Reference.of(run)
-    floating = deploy_form(reference.model)
-    difference = largest_difference(reference.model, floating, reference.inputs) / reference.scale
-    quantized = quantize(
-        reference.model, run.inputs("train"), run.inputs("validation"), run.recipe.quantization, run.recipe.seed
-    )
-    contents = _convert(reference, floating, quantized.deploy)
-    files = {form: reference.check(form, content) for form, content in contents.items()}
-    gates = [Gate("deploy form max abs error", difference, _DEPLOY_TOLERANCE, "most")]
-    gates += [gate for one in files.values() for gate in one.gates]
+    with progress_bar(f"export {run.id}", 4, unit="stages") as bar:
+        bar.advance(0, "quantize")
+        reference = Reference.of(run)
+        floating = deploy_form(reference.model)
+        difference = largest_difference(reference.model, floating, reference.inputs) / reference.scale
+        quantized = quantize(
+            reference.model, run.inputs("train"), run.inputs("validation"), run.recipe.quantization, run.recipe.seed
+        )
+        bar.advance(1, "convert")
+        contents = _convert(reference, floating, quantized.deploy)
+        bar.advance(1, "check")
+        files = {form: reference.check(form, content) for form, content in contents.items()}
+        gates = [Gate("deploy form max abs error", difference, _DEPLOY_TOLERANCE, "most")]
+        gates += [gate for one in files.values() for gate in one.gates]
+        _require(run, gates)
+        bar.advance(1, "write")
+        card = model_card(reference, files, gates, quantized)
+        with atomic_folder(run.export_folder) as folder:
+            for form, one in files.items():
+                write_bytes(folder / FORMATS[form].file_name, one.content)
+            _write_golden(reference, folder)
+            write_text(folder / "labels.txt", "".join(f"{name}\n" for name in model_labels(run)))
+            write_json(folder / "card.json", card)
+        bar.advance(1, f"{len(gates)} gates pass")
+    return Exported(run.export_folder, card)
+
+
+def _require(run: Run, gates: list[Gate]) -> None:
     if broken := [str(gate) for gate in gates if not gate.passed]:
         raise GateError(f"{run.path}: the export breaks {len(broken)} of {len(gates)} gates: {'; '.join(broken)}")
-    card = model_card(reference, files, gates, quantized)
-    with atomic_folder(run.export_folder) as folder:
-        for form, one in files.items():
-            write_bytes(folder / FORMATS[form].file_name, one.content)
-        _write_golden(reference, folder)
-        write_text(folder / "labels.txt", "".join(f"{name}\n" for name in model_labels(run)))
-        write_json(folder / "card.json", card)
-    return Exported(run.export_folder, card)
 
 
 def _convert(reference: Reference, floating: keras.Model, quantized: keras.Model) -> dict[str, bytes]:
