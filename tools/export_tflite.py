@@ -137,7 +137,7 @@ def print_results(exports: dict[str, Any], reports: dict[str, Any], watch: Stopw
     console.print()
     console.print(table)
     for name, report in reports.items():
-        gates = sum(len(file.gates) for result in report.results for file in result.files.values())
+        gates = sum(len(one.task_gates) + sum(len(file.gates) for file in one.files.values()) for one in report.results)
         console.print(f"parity {name}: {report.status}, {gates} gates, {report.path}")
     seconds = ", ".join(f"{name} {spent:.0f}" for name, spent in watch.seconds.items())
     console.print(f"seconds: {seconds}; all {sum(watch.seconds.values()):.0f}")
