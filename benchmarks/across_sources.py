@@ -1,7 +1,8 @@
 """Accuracy across sources: trained on one, tested on another. `python benchmarks/across_sources.py --data DIR`.
 
-The sources are ASL letters: photographs of one person, a landmark table of another, and rendered hands. A split within
-one source flatters; this does not. DIR is laid out as `../shared/data` is; without it only rendered hands are measured
+The sources are ASL letters (photographs of one person, a landmark table of another, rendered hands) or, with
+`--vocabulary digits`, digits (photographs of many students, rendered hands). A split within one source flatters; this
+does not. DIR is laid out as `../shared/data` is; without it only rendered hands are measured
 against rendered hands of another seed.
 """
 
@@ -15,39 +16,40 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import signport as sp
 from signport.errors import SignportError
 
-LETTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+# Vocabulary → classes, folder of photographs, landmark table; the latter two below --data.
+VOCABULARIES = {
+    "letters": (tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), "photos-asl-letters", "landmarks-asl-ai/asl-ai.npz"),
+    "digits": (tuple("0123456789"), "photos-asl-digits", None),
+}
 
 
-def letters_only(cache: sp.LandmarkCache, path: Path) -> sp.LandmarkCache:
-    """The samples of A to Z, with these classes."""
+def only(cache: sp.LandmarkCache, classes: tuple[str, ...], path: Path) -> sp.LandmarkCache:
+    """The samples of these classes, on disk."""
     from dataclasses import replace
 
     import numpy as np
 
-    keep = np.array([label in LETTERS for label in cache.table["label"].to_pylist()])
-    part = cache.take(keep)
-    return sp.LandmarkCache(replace(part.header, classes=LETTERS), part.table).write(path)
+    part = cache.take(np.array([label in classes for label in cache.table["label"].to_pylist()]))
+    return sp.LandmarkCache(replace(part.header, classes=classes), part.table).write(path)
 
 
-def sources(data: Path, work: Path, per_class: int) -> dict[str, sp.LandmarkCache]:
-    """Source name → cache of letters; what is there already in `work` is reused."""
+def sources(vocabulary: str, data: Path, work: Path, per_class: int) -> dict[str, sp.LandmarkCache]:
+    """Source name → cache; what is there already in `work` is reused."""
+    classes, folder, file = VOCABULARIES[vocabulary]
     found = {}
     for name, seed in (("rendered", 0), ("rendered, other seed", 1)):
-        hands = sp.render_hands(
-            work / f"letters-{seed}", "letters", per_class=per_class, seed=seed, workers=os.cpu_count() or 1
-        )
-        found[name] = letters_only(hands.cache, work / f"rendered-{seed}.parquet")
-    photos, table = data / "photos-asl-letters", data / "landmarks-asl-ai" / "asl-ai.npz"
-    if photos.is_dir():
-        path = work / "photos.parquet"
+        hands = sp.render_hands(work / f"hands-{seed}", vocabulary, per_class=per_class, seed=seed, workers=2)
+        found[name] = only(hands.cache, classes, work / f"rendered-{seed}.parquet")
+    if (data / folder).is_dir():
+        path = work / "captured.parquet"
+        known = path.is_file()
         cache = (
-            sp.LandmarkCache.read(path) if path.is_file() else sp.capture_images(photos, path, workers=2, border="auto")
+            sp.LandmarkCache.read(path) if known else sp.capture_images(data / folder, path, workers=2, border="auto")
         )
-        found["photographs"] = letters_only(cache, work / "photos-letters.parquet")
-    if table.is_file():
-        found["landmark table"] = letters_only(
-            sp.import_npz(table, work / "table.parquet"), work / "table-letters.parquet"
-        )
+        found["photographs"] = only(cache, classes, work / "photographs.parquet")
+    if file and (data / file).is_file():
+        table = sp.import_npz(data / file, work / "imported.parquet")
+        found["landmark table"] = only(table, classes, work / "table.parquet")
     return found
 
 
@@ -55,13 +57,15 @@ def main() -> None:
     """Prints a row a family and pair of sources."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--vocabulary", choices=list(VOCABULARIES), default="letters")
     parser.add_argument("--work", type=Path, default=Path("build/across-sources"))
     parser.add_argument("--per-class", type=int, default=40)
     options = parser.parse_args()
-    options.work.mkdir(parents=True, exist_ok=True)
-    caches = sources(options.data, options.work, options.per_class)
+    work = options.work / options.vocabulary
+    work.mkdir(parents=True, exist_ok=True)
+    caches = sources(options.vocabulary, options.data, work, options.per_class)
     bundle = options.data / "models" / "gesture_recognizer.task"
-    with tempfile.TemporaryDirectory(dir=options.work) as runs:
+    with tempfile.TemporaryDirectory(dir=work) as runs:
         print(f"{'family':<18} {'trained on':<22} {'tested on':<22} {'samples':>7} {'accuracy':>9}  95 %")
         for family in ("mlp", "mlp_v2", "gesture_embedder", "gesture_head"):
             for source in ("rendered", "photographs", "landmark table"):
