@@ -69,3 +69,12 @@ def test_a_missing_model_is_named_beside_those_that_are_there():
     require_models(MODELS, ["last"], "x.task")
     with pytest.raises(SignportError, match=r"x\.task: holds no gone\.tflite \(it holds hand_detector\.tflite, la"):
         require_models(MODELS, ["last", "gone.tflite"], "x.task")
+
+
+def test_a_bundle_cut_behind_a_nested_one_is_not_read_as_that_one():
+    nested = bundle_bytes({"a.tflite": b"a" * 100})
+    whole = bundle_bytes({"inner.task": nested, "b.tflite": b"b" * 100})
+    cut = whole[: whole.index(nested) + len(nested)]
+    assert list(read_bundle(nested)) == ["a.tflite"]
+    with pytest.raises(SignportError, match="cut short"):
+        read_bundle(cut)

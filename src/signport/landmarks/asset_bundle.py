@@ -43,6 +43,7 @@ def read_bundle(source: str | Path | bytes, *, name: str | None = None) -> dict[
             raise SignportError(f"{title}: cannot read ({error.strerror}); give the path of a .task bundle") from error
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            _require_whole(archive)
             return {entry.filename: archive.read(entry) for entry in archive.infolist() if not entry.is_dir()}
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         if b"PK\x03\x04" in content[:_LONGEST_PADDING]:
@@ -50,6 +51,12 @@ def read_bundle(source: str | Path | bytes, *, name: str | None = None) -> dict[
                 f"{title}: a damaged zip archive of {len(content):,} bytes, probably cut short ({error}); get it again"
             ) from error
         raise SignportError(f"{title}: not a .task bundle (no zip archive); give a MediaPipe .task file") from error
+
+
+def _require_whole(archive: zipfile.ZipFile) -> None:
+    """Cut at its end, a bundle still ends in an archive inside it (a nested bundle), and would be read as that one."""
+    if min((entry.header_offset for entry in archive.infolist()), default=0) >= _ALIGNMENT:
+        raise zipfile.BadZipFile(f"only the archive that ends with {archive.namelist()[-1]} is whole")
 
 
 def require_models(models: Mapping[str, bytes], names: Iterable[str], title: str | Path) -> None:

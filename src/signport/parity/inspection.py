@@ -110,12 +110,6 @@ def describe_bundle(content: bytes, title: str, kind: str) -> dict[str, Any]:
     entries = []
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         infos = [info for info in archive.infolist() if not info.is_dir()]
-    # Cut at its end, a bundle still ends in that of an archive inside it (a nested bundle, a model's labels), and would
-    # be read as that one.
-    if infos and min(info.header_offset for info in infos) >= _ALIGNMENT:
-        raise SignportError(
-            f"{title}: a damaged zip archive, cut short within {infos[-1].filename} or behind it; get it again"
-        )
     for info in infos:
         name, model = info.filename, models[info.filename]
         entry: dict[str, Any] = {"name": name, "bytes": len(model), "sha256": sha256_bytes(model)}
