@@ -18,7 +18,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import signport as sp
-from signport.errors import GateError, SignportError
+from signport.errors import SignportError
 
 
 class Stopwatch:
@@ -161,4 +161,4 @@ if __name__ == "__main__":
         main()
     except SignportError as error:
         print(f"signport: error: {error}", file=sys.stderr)
-        sys.exit(1 if isinstance(error, GateError) else 2)
+        sys.exit(error.exit_status)

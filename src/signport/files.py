@@ -12,6 +12,9 @@ from typing import Any
 
 from signport.errors import SignportError
 
+# The earliest time that a ZIP archive can carry: an archive's bytes must not depend on when it was written.
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+
 
 def _prepare_parent(path: Path) -> None:
     try:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from signport.errors import GateError, SignportError
+from signport.errors import SignportError
 from signport.files import write_bytes
 
 if TYPE_CHECKING:
@@ -270,7 +270,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except (SignportError, OSError) as error:
         print(f"train: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1 if isinstance(error, GateError) else 2
+        return error.exit_status if isinstance(error, SignportError) else SignportError.exit_status
     except KeyboardInterrupt:
         print("train: interrupted; the same command goes on with the hands found so far", file=sys.stderr)
         return 130

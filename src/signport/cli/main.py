@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from signport.cli import bundle, cache, capture, doctor, embed, evaluate, export, inspect, parity, render, table, train
-from signport.errors import GateError, SignportError
+from signport.errors import SignportError
 
 _PIPELINE = (
     "render", "capture", "import", "cache", "train", "evaluate",
@@ -47,12 +47,10 @@ def main() -> None:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
         app()
-    except GateError as error:
-        _fail(error, 1)
     except SignportError as error:
-        _fail(error, 2)
+        _fail(error, error.exit_status)
     except OSError as error:
-        _fail(error, 2)
+        _fail(error, SignportError.exit_status)
     except KeyboardInterrupt:
         _fail("interrupted; finished work is kept", 130)
 

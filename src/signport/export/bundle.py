@@ -10,22 +10,28 @@ from pathlib import Path
 from typing import Any
 
 from signport.errors import SignportError
+from signport.export.app_resources import TASK_CARD_FILE, TASK_FILE
 from signport.export.card import BACKGROUND
 from signport.export.exporter import require_export
 from signport.export.metadata import ModelInfo, describe, finish, read_labels
 from signport.files import sha256_bytes, write_bytes, write_json
-from signport.landmarks.asset_bundle import bundle_bytes, read_bundle
+from signport.landmarks.asset_bundle import (
+    CANNED_CLASSIFIER,
+    CUSTOM_CLASSIFIER,
+    GESTURE_EMBEDDER,
+    LANDMARKER,
+    RECOGNIZER,
+    bundle_bytes,
+    read_bundle,
+)
 from signport.landmarks.hand_detector import hand_landmarker_task
 from signport.landmarks.mediapipe_runtime import import_mediapipe, quiet_native_log
 from signport.models.gesture_embedder import EMBEDDING_SIZE
 from signport.models.litert import LiteRtModel
+from signport.training import base_models
 from signport.training.run import Run
 
-BUNDLE_FILE = "gesture_recognizer.task"
-_CARD_FILE = "bundle.json"
-_RECOGNIZER = "hand_gesture_recognizer.task"
-_LANDMARKER = "hand_landmarker.task"
-_EMBEDDERS = {"float32": "gesture_embedder.tflite", "int8": "gesture_embedder_int8.tflite"}
+_EMBEDDERS = {"float32": base_models.EMBEDDER, "int8": base_models.EMBEDDER_INT8}
 
 
 @dataclass(frozen=True)
@@ -71,17 +77,16 @@ def bundle(
         )
     if not 0 <= score_threshold <= 1:
         raise SignportError(f"score threshold {score_threshold}: it must lie between 0 and 1")
-    base = run.path / "base"
     models = {
-        "gesture_embedder.tflite": _embedder(run, embedder),
-        "canned_gesture_classifier.tflite": _canned(run, canned, head),
-        "custom_gesture_classifier.tflite": _with_threshold(require_export(run, head), run, score_threshold),
+        GESTURE_EMBEDDER: _embedder(run, embedder),
+        CANNED_CLASSIFIER: _canned(run, canned, head),
+        CUSTOM_CLASSIFIER: _with_threshold(require_export(run, head), run, score_threshold),
     }
-    own_landmarker = base / _LANDMARKER
+    own_landmarker = run.path / base_models.HAND_LANDMARKER
     landmarker = own_landmarker.read_bytes() if own_landmarker.is_file() else hand_landmarker_task()
-    content = bundle_bytes({_LANDMARKER: landmarker, _RECOGNIZER: bundle_bytes(models)})
+    content = bundle_bytes({LANDMARKER: landmarker, RECOGNIZER: bundle_bytes(models)})
     _check_loads(content)
-    path = Path(output) if output else run.export_folder / BUNDLE_FILE
+    path = Path(output) if output else run.export_folder / TASK_FILE
     write_bytes(path, content)
     card = {
         "file": path.name,
@@ -90,21 +95,21 @@ def bundle(
         "head": head,
         "embedder": embedder,
         "score_threshold": score_threshold,
-        "labels": read_labels(models["custom_gesture_classifier.tflite"]),
-        "canned_labels": read_labels(models["canned_gesture_classifier.tflite"]),
+        "labels": read_labels(models[CUSTOM_CLASSIFIER]),
+        "canned_labels": read_labels(models[CANNED_CLASSIFIER]),
         "files": {
             name.removesuffix(".tflite"): sha256_bytes(model)
             for name, model in {**read_bundle(landmarker), **models}.items()
         },
     }
-    write_json(path.with_name(_CARD_FILE) if output is None else path.with_suffix(".json"), card)
+    write_json(path.with_name(TASK_CARD_FILE) if output is None else path.with_suffix(".json"), card)
     return Bundled(path, card)
 
 
 def _embedder(run: Run, form: str) -> bytes:
     if form not in _EMBEDDERS:
         raise SignportError(f"embedder format {form!r} is unknown; choose one of: {', '.join(_EMBEDDERS)}")
-    path = run.path / "base" / _EMBEDDERS[form]
+    path = run.path / _EMBEDDERS[form]
     if not path.is_file():
         raise SignportError(
             f"{path}: the run has no {form} embedder; train the head with --embedder RUN of signport's own"
@@ -113,7 +118,7 @@ def _embedder(run: Run, form: str) -> bytes:
 
 
 def _canned(run: Run, canned: Run | str | Path | None, head: str) -> bytes:
-    given = run.path / "base" / "canned_gesture_classifier.tflite"
+    given = run.path / base_models.CANNED_CLASSIFIER
     if canned is None:
         if given.is_file():
             return given.read_bytes()

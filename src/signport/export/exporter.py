@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from signport.errors import GateError, SignportError
+from signport.export.app_resources import CARD_FILE
 from signport.export.card import input_entries, model_card, model_labels, output_entry
 from signport.export.check import Gate
 from signport.export.convert import FORMATS, convert
@@ -75,7 +76,7 @@ def export(run: Run | str | Path) -> Exported:
                 write_bytes(folder / FORMATS[form].file_name, one.content)
             _write_golden(reference, folder)
             write_text(folder / "labels.txt", "".join(f"{name}\n" for name in model_labels(run)))
-            write_json(folder / "card.json", card)
+            write_json(folder / CARD_FILE, card)
         bar.advance(1, f"{len(gates)} gates pass")
     return Exported(run.export_folder, card)
 

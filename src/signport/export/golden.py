@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from signport.files import write_bytes
 GOLDEN_FILE = "golden.npz"
 IMAGES_FILE = "golden_images.npz"
 _INPUT = "input_"
+# What NumPy raises or passes on for a damaged npz archive.
+DAMAGED = (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError)
 
 
 def worst_margin_rows(answers: np.ndarray, samples: int, seed: int) -> np.ndarray:
@@ -94,7 +97,7 @@ def read_golden(folder: Path) -> tuple[dict[str, np.ndarray], np.ndarray, np.nda
             return inputs, arrays["output"], arrays["label"]
     except FileNotFoundError:
         raise SignportError(f"{path}: no such file; run `signport export` first") from None
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise SignportError(f"{path}: damaged golden vectors ({error}); run `signport export` again") from error
 
 

@@ -13,12 +13,12 @@ from typing import Any
 import flatbuffers
 
 from signport.export.flatbuffer import float_softmax, get_metadata, name_tensors, read_model, set_metadata, write_model
+from signport.files import ZIP_EPOCH
 from signport.landmarks.mediapipe_runtime import import_mediapipe
 
 METADATA_NAME = "TFLITE_METADATA"
 _IDENTIFIER = b"M001"
 _LABELS_FILE = "labels.txt"
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a ZIP archive can hold
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def append_labels(content: bytes, labels: Sequence[str]) -> bytes:
         return content
     stream = io.BytesIO(content)
     with zipfile.ZipFile(stream, "a", zipfile.ZIP_STORED) as archive:
-        archive.writestr(zipfile.ZipInfo(_LABELS_FILE, EPOCH), "\n".join(labels) + "\n")
+        archive.writestr(zipfile.ZipInfo(_LABELS_FILE, ZIP_EPOCH), "\n".join(labels) + "\n")
     return stream.getvalue()
 
 

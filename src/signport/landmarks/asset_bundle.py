@@ -7,14 +7,20 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from signport.errors import SignportError
+from signport.files import ZIP_EPOCH
 
 # Models are read in place from the archive, and TFLite wants its flatbuffers on this boundary.
 _ALIGNMENT = 4
 _LOCAL_HEADER_SIZE = 30
 # How far into a file its first local header is looked for: padding before it is legal.
 _LONGEST_PADDING = 64
-# The oldest time that a zip entry can carry: a bundle's bytes must not depend on when it was written.
-_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+# What a gesture bundle consists of; MediaPipe looks for these names (hand_gesture_recognizer_graph.cc).
+LANDMARKER = "hand_landmarker.task"
+RECOGNIZER = "hand_gesture_recognizer.task"
+GESTURE_EMBEDDER = "gesture_embedder.tflite"
+CANNED_CLASSIFIER = "canned_gesture_classifier.tflite"
+CUSTOM_CLASSIFIER = "custom_gesture_classifier.tflite"
 
 
 def read_bundle(source: str | Path | bytes, *, name: str | None = None) -> dict[str, bytes]:
@@ -92,7 +98,7 @@ def bundle_bytes(models: Mapping[str, bytes]) -> bytes:
             data_start = sink.tell() + _LOCAL_HEADER_SIZE + len(name.encode())
             archive.fp.write(b"\0" * (-data_start % _ALIGNMENT))  # type: ignore[union-attr]
             archive.start_dir = sink.tell()
-            entry = zipfile.ZipInfo(name, _ZIP_EPOCH)
+            entry = zipfile.ZipInfo(name, ZIP_EPOCH)
             entry.external_attr = 0o644 << 16
             entry.create_system = 3
             archive.writestr(entry, content)

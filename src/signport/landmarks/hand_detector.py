@@ -9,7 +9,7 @@ import numpy as np
 
 from signport.errors import SignportError
 from signport.files import sha256_bytes
-from signport.landmarks.asset_bundle import bundle_bytes, read_bundle, require_models
+from signport.landmarks.asset_bundle import LANDMARKER, bundle_bytes, read_bundle, require_models
 from signport.landmarks.mediapipe_runtime import (
     import_mediapipe,
     mediapipe_version,
@@ -17,7 +17,6 @@ from signport.landmarks.mediapipe_runtime import (
     wheel_models_folder,
 )
 
-_NESTED_BUNDLE = "hand_landmarker.task"
 # Entry name in the bundle → file in the wheel's `mediapipe/modules`. The names are what MediaPipe's
 # hand_landmarker_graph.cc and hand_detector_graph.cc look for.
 _WHEEL_MODELS = {
@@ -47,9 +46,9 @@ def hand_landmarker_task(path: str | Path | None = None) -> bytes:
     else:
         models = read_bundle(path)
         title = str(path)
-        if _NESTED_BUNDLE in models:
-            title = f"{path}: {_NESTED_BUNDLE}"
-            models = read_bundle(models[_NESTED_BUNDLE], name=title)
+        if LANDMARKER in models:
+            title = f"{path}: {LANDMARKER}"
+            models = read_bundle(models[LANDMARKER], name=title)
         require_models(models, _WHEEL_MODELS, title)
     return bundle_bytes({name: models[name] for name in _WHEEL_MODELS})
 

@@ -9,13 +9,14 @@ from typing import Any
 
 from signport.errors import SignportError
 from signport.files import read_json, sha256_bytes
+from signport.landmarks import asset_bundle
 from signport.landmarks.asset_bundle import read_bundle
 
 # Bundle → the models that MediaPipe refuses to start without.
 _REQUIRED = {
-    "gesture_recognizer": ("hand_landmarker.task", "hand_gesture_recognizer.task"),
+    "gesture_recognizer": (asset_bundle.LANDMARKER, asset_bundle.RECOGNIZER),
     "hand_landmarker": ("hand_detector.tflite", "hand_landmarks_detector.tflite"),
-    "hand_gesture_recognizer": ("gesture_embedder.tflite", "canned_gesture_classifier.tflite"),
+    "hand_gesture_recognizer": (asset_bundle.GESTURE_EMBEDDER, asset_bundle.CANNED_CLASSIFIER),
 }
 _ALIGNMENT = 4
 _LOCAL_HEADER = struct.Struct("<26xHH")  # name and extra lengths (APPNOTE.TXT, 4.3.7)

@@ -1,7 +1,5 @@
 """A job: a run's exported files and the golden vectors that every target must answer alike."""
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,14 +10,16 @@ import numpy as np
 from signport.errors import SignportError
 from signport.export.app_resources import CARD_FILE, TASK_CARD_FILE, TASK_FILE, export_folder
 from signport.export.convert import FORMATS
-from signport.export.golden import GOLDEN_FILE, IMAGES_FILE, read_golden
+from signport.export.golden import DAMAGED, GOLDEN_FILE, IMAGES_FILE, read_golden
 from signport.files import read_json, sha256_bytes, sha256_file
-from signport.landmarks.asset_bundle import read_bundle, require_models
-
-# What NumPy passes on from a damaged npz archive.
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError)
-RECOGNIZER = "hand_gesture_recognizer.task"
-LANDMARKER = "hand_landmarker.task"
+from signport.landmarks.asset_bundle import (
+    CANNED_CLASSIFIER,
+    GESTURE_EMBEDDER,
+    LANDMARKER,
+    RECOGNIZER,
+    read_bundle,
+    require_models,
+)
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,7 @@ def load_job(path: str | Path) -> Job:
     """
     export = export_folder(path)
     card = _read_card(export / CARD_FILE)
-    try:
-        inputs, reference, labels = read_golden(export)
-    except _DAMAGED as error:
-        raise SignportError(f"{export / GOLDEN_FILE}: damaged golden vectors ({error}); export again") from error
+    inputs, reference, labels = read_golden(export)
     _check_golden(export / GOLDEN_FILE, card, inputs, reference, labels)
     run = export.parent if export.name == "export" else export
     return Job(
@@ -225,7 +222,7 @@ def task_models(path: Path) -> dict[str, bytes]:
     models: dict[str, bytes] = {}
     for name in (LANDMARKER, RECOGNIZER):
         models |= read_bundle(entries[name], name=f"{path}: {name}")
-    require_models(models, ("gesture_embedder.tflite", "canned_gesture_classifier.tflite"), f"{path}: {RECOGNIZER}")
+    require_models(models, (GESTURE_EMBEDDER, CANNED_CLASSIFIER), f"{path}: {RECOGNIZER}")
     return models
 
 
@@ -237,7 +234,7 @@ def _read_images(path: Path, classes: tuple[str, ...]) -> tuple[tuple[bytes, ...
             count = sum(name.startswith("image_") for name in arrays.files)
             images = tuple(arrays[f"image_{number}"].tobytes() for number in range(count))
             indices = [int(index) for index in arrays["label"]]
-    except (OSError, ValueError, KeyError, *_DAMAGED) as error:
+    except DAMAGED as error:
         raise SignportError(f"{path}: damaged golden images ({error}); run `signport export` again") from error
     if len(indices) != count:
         raise SignportError(f"{path}: {count} images but {len(indices)} labels; run `signport export` again")

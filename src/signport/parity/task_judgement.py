@@ -6,6 +6,7 @@ import numpy as np
 
 from signport.export.card import BACKGROUND
 from signport.export.check import Gate
+from signport.landmarks.asset_bundle import CUSTOM_CLASSIFIER
 from signport.models.gates import Gates
 from signport.parity.answers import TaskAnswer, TaskHand
 from signport.parity.figures import output_step, share_interval
@@ -73,7 +74,7 @@ def _score_bound(task: TaskJob, gates: Gates) -> float:
     The recognizer's runtime and ours may round an embedding value to neighbouring int8 values. If every logit moves by
     at most one step s, a softmax probability moves by at most s/2 (its derivative p·(1-p) is at most 1/4, times 2·s).
     """
-    step = output_step(task_models(task.path)["custom_gesture_classifier.tflite"])
+    step = output_step(task_models(task.path)[CUSTOM_CLASSIFIER])
     return gates.task_max_abs if step is None else max(gates.task_max_abs, step / 2)
 
 

@@ -20,6 +20,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from signport.export.metadata import read_labels
+from signport.landmarks.asset_bundle import CANNED_CLASSIFIER, CUSTOM_CLASSIFIER, GESTURE_EMBEDDER
 from signport.landmarks.features import mediapipe_handedness, mediapipe_matrix
 from signport.landmarks.mediapipe_runtime import import_mediapipe
 from signport.models.litert import LiteRtModel
@@ -43,13 +44,13 @@ class _Job:
         path = Path(content["task"])
         self.task = path.read_bytes()
         models = task_models(path)
-        self.embedder = LiteRtModel(models["gesture_embedder.tflite"])
+        self.embedder = LiteRtModel(models[GESTURE_EMBEDDER])
         self.head: LiteRtModel | None = None
         self.labels: list[str] = []
-        if "custom_gesture_classifier.tflite" in models:
-            self.head = LiteRtModel(models["custom_gesture_classifier.tflite"])
-            self.labels = read_labels(models["custom_gesture_classifier.tflite"])
-        self.canned_labels = read_labels(models["canned_gesture_classifier.tflite"])
+        if CUSTOM_CLASSIFIER in models:
+            self.head = LiteRtModel(models[CUSTOM_CLASSIFIER])
+            self.labels = read_labels(models[CUSTOM_CLASSIFIER])
+        self.canned_labels = read_labels(models[CANNED_CLASSIFIER])
         with np.load(folder / "images.npz", allow_pickle=False) as arrays:
             self.images = [_decode(arrays[f"image_{number}"]) for number in range(content["images"])]
 

@@ -37,13 +37,13 @@ class _Made:
 
     Attributes:
         tensor: The tensor; kept, because it is looked up by identity.
-        layer: The deploy layer that computes it, None for one that only passes.
+        layer: The deploy layer that computes it.
         tail: Name of the last trained layer that it stands for.
         quantized: Whether it is on an int8 grid.
     """
 
     tensor: Any
-    layer: keras.layers.Layer | None
+    layer: keras.layers.Layer
     tail: str
     quantized: bool
 
@@ -70,7 +70,7 @@ class Rewriter:
 
     def add(self, layer: keras.layers.Layer, x: Any, quantized: bool = True) -> Any:
         """Calls a new deploy layer on `x` and remembers its output."""
-        return self._remember(layer(x), layer, quantized)
+        return self._remember(layer(x), layer, self._tail, quantized)
 
     def passes(self, x: Any) -> Any:
         """The layer changes nothing at inference: its output is its input."""
@@ -94,18 +94,15 @@ class Rewriter:
             return x
         name = f"{made.tail if made else x.name}_quantized"
         quantizer = ActivationQuantizer(name=name)
-        tail, self._tail = self._tail, made.tail if made else ""
-        tensor = self._remember(quantizer(x), quantizer, True)
-        self._tail = tail
-        return tensor
+        return self._remember(quantizer(x), quantizer, made.tail if made else "", True)
 
     def is_quantized(self, x: Any) -> bool:
         """Whether `x` comes from the quantized part of the graph."""
         made = self._made.get(id(x))
         return made is not None and made.quantized
 
-    def _remember(self, tensor: Any, layer: keras.layers.Layer | None, quantized: bool) -> Any:
-        self._made[id(tensor)] = _Made(tensor, layer, self._tail, quantized)
+    def _remember(self, tensor: Any, layer: keras.layers.Layer, tail: str, quantized: bool) -> Any:
+        self._made[id(tensor)] = _Made(tensor, layer, tail, quantized)
         return tensor
 
 

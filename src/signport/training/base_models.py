@@ -4,15 +4,15 @@ from pathlib import Path
 
 from signport.errors import SignportError
 from signport.files import write_bytes
+from signport.landmarks import asset_bundle
 from signport.landmarks.asset_bundle import read_bundle, require_models
 from signport.models.registry import Family
 from signport.training.run import Run
 
-EMBEDDER = "base/gesture_embedder.tflite"
+EMBEDDER = f"base/{asset_bundle.GESTURE_EMBEDDER}"
 EMBEDDER_INT8 = "base/gesture_embedder_int8.tflite"
-CANNED_CLASSIFIER = "base/canned_gesture_classifier.tflite"
-HAND_LANDMARKER = "base/hand_landmarker.task"
-_RECOGNIZER = "hand_gesture_recognizer.task"
+CANNED_CLASSIFIER = f"base/{asset_bundle.CANNED_CLASSIFIER}"
+HAND_LANDMARKER = f"base/{asset_bundle.LANDMARKER}"
 # File identifier of the TFLite schema, at byte 4 of the flatbuffer.
 _TFLITE_IDENTIFIER = b"TFL3"
 
@@ -61,14 +61,14 @@ def base_models(
 
 def _from_bundle(path: str | Path) -> dict[str, bytes]:
     outer = read_bundle(path)
-    require_models(outer, ["hand_landmarker.task", _RECOGNIZER], path)
-    title = f"{path}/{_RECOGNIZER}"
-    recognizer = read_bundle(outer[_RECOGNIZER], name=title)
-    require_models(recognizer, ["gesture_embedder.tflite", "canned_gesture_classifier.tflite"], title)
+    require_models(outer, [asset_bundle.LANDMARKER, asset_bundle.RECOGNIZER], path)
+    title = f"{path}/{asset_bundle.RECOGNIZER}"
+    recognizer = read_bundle(outer[asset_bundle.RECOGNIZER], name=title)
+    require_models(recognizer, [asset_bundle.GESTURE_EMBEDDER, asset_bundle.CANNED_CLASSIFIER], title)
     return {
-        EMBEDDER: recognizer["gesture_embedder.tflite"],
-        CANNED_CLASSIFIER: recognizer["canned_gesture_classifier.tflite"],
-        HAND_LANDMARKER: outer["hand_landmarker.task"],
+        EMBEDDER: recognizer[asset_bundle.GESTURE_EMBEDDER],
+        CANNED_CLASSIFIER: recognizer[asset_bundle.CANNED_CLASSIFIER],
+        HAND_LANDMARKER: outer[asset_bundle.LANDMARKER],
     }
 
 

@@ -15,12 +15,10 @@ from typing import Any
 import keras
 
 from signport.errors import SignportError
-from signport.files import write_bytes
+from signport.files import ZIP_EPOCH, write_bytes
 from signport.training.loop import History, Moment, Snapshot
 
 _MEMBER = "signport.json"
-# The oldest time a zip archive can carry.
-_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def keras_archive(model: keras.Model, members: dict[str, bytes] | None = None) -
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
         for name, data in {**content, **(members or {})}.items():
-            archive.writestr(zipfile.ZipInfo(name, _ZIP_EPOCH), data)
+            archive.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), data)
     return sink.getvalue()
 
 

@@ -134,6 +134,10 @@ class Run:
 
     def split(self) -> Split:
         """The rows of the cache that each part got."""
+        return self._split
+
+    @cached_property
+    def _split(self) -> Split:
         stored = read_json(self.path / "split.json")
         row_of = {sample_id: row for row, sample_id in enumerate(self.cache().sample_ids)}
         try:
