@@ -35,8 +35,11 @@ SCHEMA = pa.schema(
         ("handedness", pa.float32()),
         ("image_width", pa.int32()),
         ("image_height", pa.int32()),
+        ("frame_rate", pa.float32()),
     ]
 )
+# Columns that caches of earlier versions lack, and what stands in for them.
+_ADDED_COLUMNS = {"frame_rate": float("nan")}
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class Sample:
         world_landmarks: float32 (frames, points, 3) in metres, or None.
         handedness: MediaPipe's probability that the hand is a left hand, 0 to 1; NaN if unknown.
         image_size: (width, height) in pixels; (0, 0) if unknown.
+        frame_rate: Frames a second of a sequence; NaN if unknown, or for a single frame.
     """
 
     sample_id: str
@@ -78,6 +82,7 @@ class Sample:
     world_landmarks: np.ndarray | None = None
     handedness: float = float("nan")
     image_size: tuple[int, int] = (0, 0)
+    frame_rate: float = float("nan")
 
     def row(self) -> dict[str, Any]:
         """The sample as a row of `SCHEMA`."""
@@ -93,6 +98,7 @@ class Sample:
             "handedness": self.handedness,
             "image_width": self.image_size[0],
             "image_height": self.image_size[1],
+            "frame_rate": self.frame_rate,
         }
 
 
@@ -128,6 +134,21 @@ class CacheHeader:
             extractor=value["extractor"],
             skipped=tuple(Skipped(**entry) for entry in value["skipped"]),
         )
+
+
+def frame_indices(available: int, wanted: int) -> np.ndarray:
+    """Which frames stand for a sequence where at most `wanted` fit: all, or as many spread evenly from end to end.
+
+    Returns:
+        int64, ascending, without repetition; `min(available, wanted)` of them.
+
+    Example:
+        >>> frame_indices(5, 3), frame_indices(2, 3)
+        (array([0, 2, 4]), array([0, 1]))
+    """
+    if available <= wanted:
+        return np.arange(available)
+    return np.round(np.linspace(0, available - 1, wanted)).astype(np.int64)
 
 
 def check_cache_path(path: Path) -> None:
@@ -204,6 +225,9 @@ class LandmarkCache:
         except (pa.ArrowInvalid, OSError) as error:
             raise SignportError(f"{path}: not a Parquet file ({str(error).splitlines()[0]})") from error
         metadata = table.schema.metadata or {}
+        for name, value in _ADDED_COLUMNS.items():
+            if name not in table.schema.names:
+                table = table.append_column(SCHEMA.field(name), pa.array([value] * table.num_rows, pa.float32()))
         if _HEADER_KEY not in metadata or table.schema.names != SCHEMA.names:
             raise SignportError(f"{path}: a Parquet file, but not a signport landmark cache; use `signport import`")
         return cls(CacheHeader.from_json(json.loads(metadata[_HEADER_KEY]), path), table, path)
@@ -280,8 +304,63 @@ class LandmarkCache:
         """(width, height) in pixels, int32 (samples, 2); 0 if unknown."""
         return np.stack([self.table["image_width"].to_numpy(), self.table["image_height"].to_numpy()], axis=1)
 
+    @cached_property
+    def num_frames(self) -> np.ndarray:
+        """Number of frames of each sample, int64 (samples,)."""
+        return np.asarray(self.table["num_frames"].to_numpy(), np.int64)
+
+    @cached_property
+    def frame_rates(self) -> np.ndarray:
+        """Frames a second of each sample, float32 (samples,); NaN if unknown."""
+        return np.asarray(self.table["frame_rate"].to_numpy(), np.float32)
+
+    def clip(self, row: int) -> np.ndarray:
+        """All frames of one sample, float32 (frames, points, 3), NaN where missing; read-only, without a copy."""
+        values = self._values[self._offsets[row] : self._offsets[row + 1]]
+        return values.reshape(-1, self.topology.num_points, 3)
+
+    def clips(self, topology: Topology | None = None, frames: int | None = None) -> np.ndarray:
+        """All samples as sequences of one length and layout.
+
+        Args:
+            topology: The layout that is wanted, picked out of the cache's by point names; None keeps the cache's. A
+                point that the cache's layout lacks is NaN.
+            frames: The length that is wanted; longer samples are thinned out by `frame_indices`, shorter ones end in
+                missing frames. None takes the longest sample's.
+
+        Returns:
+            float32 (samples, frames, points, 3), NaN where missing.
+
+        Raises:
+            SignportError: The two layouts have no point in common.
+        """
+        wanted = topology or self.topology
+        frames = frames or int(self.num_frames.max(initial=1))
+        columns = np.array(wanted.indices_in(self.topology))
+        if (columns < 0).all():
+            raise SignportError(
+                f"{self.path or 'cache'}: topology {self.topology.name!r} has no point of {wanted.name!r}; capture or "
+                f"import it again as {wanted.name}"
+            )
+        same = wanted.points == self.topology.points
+        clips = np.full((len(self), frames, wanted.num_points, 3), np.nan, np.float32)
+        for row in range(len(self)):
+            picked = self.clip(row)[frame_indices(int(self.num_frames[row]), frames)]
+            clips[row, : len(picked)] = picked if same else picked[:, columns]
+        if not same:
+            clips[:, :, columns < 0] = np.nan
+        return clips
+
+    @cached_property
+    def _values(self) -> np.ndarray:
+        return np.asarray(self.table["landmarks"].combine_chunks().flatten().to_numpy())
+
+    @cached_property
+    def _offsets(self) -> np.ndarray:
+        return np.concatenate([[0], np.cumsum(self.num_frames)]) * self.topology.num_points * 3
+
     def _frames(self, column: str) -> np.ndarray:
-        if len(self) and self.table["num_frames"].to_numpy().max() > 1:
+        if len(self) and self.num_frames.max() > 1:
             raise SignportError(f"{self.path or 'cache'}: holds sequences, but this family takes single frames")
         values = np.full((len(self), self.topology.num_points, 3), np.nan, np.float32)
         chunks = self.table[column].combine_chunks()

@@ -21,6 +21,10 @@ def _same(model: "keras.Model") -> "keras.Model":
     return model
 
 
+def _nothing(_model: "keras.Model", _inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Family:
     """A kind of model.
@@ -32,8 +36,11 @@ class Family:
         build: (config, number of classes) → compiled-free Keras model from raw inputs to class probabilities; its
             inputs are named, their names sort in the order of its signature.
         inputs: (cache, config) → the model's inputs by name, float32 (samples, …).
+        adapt: Sets what a new model takes from its training inputs (name → float32 (samples, …)) before the first step,
+            such as their mean; returns it by name, for `preprocess_params.npz`.
         deployed: Cuts the model that ships out of the model that was trained.
         output: What the shipped model answers: class probabilities or an embedding.
+        formats: The formats that it is exported in, by their names in `export.convert.FORMATS`.
         gates: Tolerances of its exported files.
         fits_task: Whether its files go into a MediaPipe gesture bundle, and as what.
         describes: Input or output name → one sentence, for metadata and cards.
@@ -44,8 +51,10 @@ class Family:
     config: type[Any]
     build: Callable[[Any, int], "keras.Model"]
     inputs: Callable[["LandmarkCache", Any], dict[str, np.ndarray]]
+    adapt: Callable[["keras.Model", dict[str, np.ndarray]], dict[str, np.ndarray]] = _nothing
     deployed: Callable[["keras.Model"], "keras.Model"] = _same
     output: Literal["probabilities", "embedding"] = "probabilities"
+    formats: tuple[str, ...] = ("float32", "float16", "dynamic", "int8")
     gates: Gates = field(default_factory=Gates)
     fits_task: Literal["head", "embedder"] | None = None
     describes: dict[str, str] = field(default_factory=dict)
