@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from tests.drawn_clips import hand_frames, write_clip
 from tests.drawn_hands import drawn_hand, hand_folder, write_image
 from tests.run_cli import run_cli
 
@@ -78,3 +79,41 @@ def test_an_empty_class_and_a_missing_folder_are_status_2(tmp_path, monkeypatch,
     assert run_cli(monkeypatch, "capture", "images", tmp_path / "photos", tmp_path / "o.parquet") == 2
     assert "class 'None' comes out empty, 1 x no hand" in capsys.readouterr().err
     assert not (tmp_path / "o.parquet").exists()
+
+
+def test_video_prints_statistics_and_hands_its_options_on(tmp_path, monkeypatch, capsys):
+    write_clip(tmp_path / "videos/a/ann_1.mp4", hand_frames(2))
+    write_clip(tmp_path / "videos/b/bob_1.mp4", hand_frames(2, first=3))
+    write_clip(tmp_path / "videos/c/cid_1.mp4", hand_frames(1))
+    (tmp_path / "videos/b/bob_2.mp4").write_bytes(b"bad")
+    options = ["--topology", "upper_59", "--classes", "b,a", "--group-regex", "/([a-z]+)_", "--list-skipped"]
+    options += ["--min-detection-confidence", "0.4", "--workers", "2"]
+    assert run_cli(monkeypatch, "capture", "video", tmp_path / "videos", tmp_path / "o.parquet", *options) == 0
+    cache = LandmarkCache.read(tmp_path / "o.parquet")
+    assert cache.header.topology == "upper_59"
+    assert cache.classes == ("b", "a")
+    assert cache.groups == ["ann", "bob"]
+    assert cache.header.extractor["options"]["min_detection_confidence"] == 0.4
+    printed = capsys.readouterr()
+    assert "unreadable (1):\n  b/bob_2.mp4\n" in printed.out
+    assert printed.out.endswith("o.parquet: 2 samples of 2 classes\n")
+    assert "capture videos: 3/3 videos" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--topology", "hand"], "'hand' is no body layout; choose one of: pose_hands_75"),
+        (["--workers", "0"], "workers is 0; give 1 or more"),
+        (["--groups", "gone.csv"], "gone.csv: not readable as CSV"),
+        (["--classes", "Q"], "no class folder 'Q'; there are: a"),
+    ],
+)
+def test_bad_video_input_is_one_line_and_status_2(tmp_path, monkeypatch, capsys, options, message):
+    (tmp_path / "videos/a").mkdir(parents=True)
+    (tmp_path / "videos/a/1.mp4").write_bytes(b"")
+    assert run_cli(monkeypatch, "capture", "video", tmp_path / "videos", tmp_path / "o.parquet", *options) == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert message in printed.err
+    assert printed.out == ""

@@ -9,7 +9,7 @@ from tests.drawn_hands import drawn_hand, hand_folder, write_image
 
 from signport.datasets import capture_journal
 from signport.datasets.cache import LandmarkCache
-from signport.datasets.image_folder import capture_images, image_groups
+from signport.datasets.image_folder import capture_images
 from signport.errors import SignportError
 from signport.landmarks.hand_detector import HandDetector, hand_landmarker_task
 
@@ -173,41 +173,6 @@ def test_groups_come_from_a_file_in_the_folder(tmp_path):
     folder = hand_folder(tmp_path / "photos", images=2, classes=("A",))
     (folder / "groups.csv").write_text("file,group\nA/hand00.png,ann\nA/hand01.png,bob\nA/gone.png,ann\n")
     assert capture_images(folder, tmp_path / "hands.parquet").groups == ["ann", "bob"]
-
-
-def test_groups_come_from_a_mapping_or_a_pattern(tmp_path):
-    names = ["A/ann_1.png", "B/bob_7.png"]
-    assert image_groups(tmp_path, names) == {}
-    assert image_groups(tmp_path, names, group_regex=r"/([a-z]+)_") == dict(zip(names, ("ann", "bob"), strict=True))
-    assert image_groups(tmp_path, names, dict.fromkeys(names, "x")) == dict.fromkeys(names, "x")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"groups": {"A/1.png": "ann"}}, "groups: no group for image 'A/2.png'"),
-        ({"group_regex": "1"}, "'1' has 0 capturing groups; it needs exactly one"),
-        ({"group_regex": "("}, r"'\(' is no regular expression"),
-        ({"group_regex": "(1)"}, "does not match image 'A/2.png'"),
-    ],
-)
-def test_an_image_without_a_group_is_refused_where_groups_are_given(tmp_path, arguments, message):
-    with pytest.raises(SignportError, match=message):
-        image_groups(tmp_path, ["A/1.png", "A/2.png"], **arguments)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("name,signer\nA/1.png,ann\n", r"columns are \['name', 'signer'\]; it needs the columns file and group"),
-        ("file,group\nA/1.png,\n", "image 'A/1.png' has an empty group"),
-        ("", "columns are None"),
-    ],
-)
-def test_a_bad_groups_file_is_refused(tmp_path, text, message):
-    (tmp_path / "groups.csv").write_text(text)
-    with pytest.raises(SignportError, match=rf"groups\.csv: {message}"):
-        image_groups(tmp_path, ["A/1.png"])
 
 
 def test_folders_without_images_are_refused_by_name(tmp_path):

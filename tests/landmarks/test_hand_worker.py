@@ -11,7 +11,8 @@ from tests.drawn_hands import drawn_hand, write_image
 
 from signport.errors import SignportError
 from signport.landmarks.hand_detector import HandDetector
-from signport.landmarks.hand_worker import DetectionOptions, decode_points, detect_files, read_image
+from signport.landmarks.hand_worker import DetectionOptions, detect_files, read_image
+from signport.landmarks.worker_pool import decode_points
 
 
 def test_answers_are_those_of_the_detector_itself(tmp_path):

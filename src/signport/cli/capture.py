@@ -1,25 +1,32 @@
-"""`signport capture`: images → landmark cache."""
+"""`signport capture`: images or videos → landmark cache."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from signport.datasets.cache import LandmarkCache
+
 app = typer.Typer(no_args_is_help=True, help="Find landmarks with MediaPipe and write them as a cache.")
 
-
-@app.callback()
-def _group() -> None:
-    """Keeps `images` a sub-command while it is the only one."""
+# What both commands are given.
+_Output = Annotated[Path, typer.Argument(metavar="OUT.parquet", help="The cache to write")]
+_Workers = Annotated[int, typer.Option(help="Number of processes; the result does not depend on it")]
+_GroupRegex = Annotated[
+    str | None, typer.Option(help="Take the group from a file's path below DIR: a pattern with one (group)")
+]
+_Classes = Annotated[str | None, typer.Option(help="Classes to read, comma-separated, in index order [default: all]")]
+_ListSkipped = Annotated[bool, typer.Option("--list-skipped", help="Name every file that gave no sample")]
 
 
 @app.command()
 def images(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Class folders: DIR/<class>/**/image.jpg")],
-    output: Annotated[Path, typer.Argument(metavar="OUT.parquet", help="The cache to write")],
+    output: _Output,
     *,
     min_detection_confidence: Annotated[float, typer.Option(help="Least score of the palm detector, 0 to 1")] = 0.5,
-    workers: Annotated[int, typer.Option(help="Number of processes; the result does not depend on it")] = 1,
+    workers: _Workers = 1,
     border: Annotated[
         str,
         typer.Option(
@@ -31,23 +38,18 @@ def images(
         Path | None,
         typer.Option(help="CSV with the columns file and group (signer) [default: DIR/groups.csv, if there]"),
     ] = None,
-    group_regex: Annotated[
-        str | None, typer.Option(help="Take the group from an image's path below DIR: a pattern with one (group)")
-    ] = None,
+    group_regex: _GroupRegex = None,
     model: Annotated[
         Path | None,
         typer.Option(help="hand_landmarker.task or gesture_recognizer.task [default: the installed models]"),
     ] = None,
-    classes: Annotated[
-        str | None, typer.Option(help="Class folders to read, comma-separated, in index order [default: all]")
-    ] = None,
-    list_skipped: Annotated[bool, typer.Option("--list-skipped", help="Name every image that gave no sample")] = False,
+    classes: _Classes = None,
+    list_skipped: _ListSkipped = False,
 ) -> None:
     """Find the hand in every image of class folders.
 
     Started again after a kill, it goes on where it was.
     """
-    from signport.cli.cache import print_classes, print_skipped
     from signport.datasets.image_folder import capture_images
     from signport.errors import SignportError
 
@@ -64,8 +66,67 @@ def images(
         groups=groups,
         group_regex=group_regex,
         model=model,
-        classes=None if classes is None else [name.strip() for name in classes.split(",")],
+        classes=_names(classes),
     )
+    _print_captured(cache, output, list_skipped=list_skipped)
+
+
+@app.command()
+def video(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR|LIST.csv",
+            help="Class folders: DIR/<class>/**/clip.mp4; or a CSV of path (relative to the CSV), label and, if known, "
+            "signer",
+        ),
+    ],
+    output: _Output,
+    *,
+    topology: Annotated[
+        str, typer.Option(help="Body layout: isl_136, holistic_543, pose_hands_75 or upper_59")
+    ] = "isl_136",
+    min_detection_confidence: Annotated[
+        float, typer.Option(help="Least score of the person and palm detectors, 0 to 1")
+    ] = 0.5,
+    workers: _Workers = 1,
+    groups: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV with the columns file and group (signer or recording) [default: DIR/groups.csv, if there, or the "
+            "list's column signer]"
+        ),
+    ] = None,
+    group_regex: _GroupRegex = None,
+    classes: _Classes = None,
+    list_skipped: _ListSkipped = False,
+) -> None:
+    """Find pose, both hands and face of the person in every video.
+
+    Started again after a kill, it goes on where it was.
+    """
+    from signport.datasets.video_folder import capture_videos
+
+    cache = capture_videos(
+        source,
+        output,
+        topology=topology,
+        min_detection_confidence=min_detection_confidence,
+        workers=workers,
+        groups=groups,
+        group_regex=group_regex,
+        classes=_names(classes),
+    )
+    _print_captured(cache, output, list_skipped=list_skipped)
+
+
+def _names(listed: str | None) -> list[str] | None:
+    return None if listed is None else [name.strip() for name in listed.split(",")]
+
+
+def _print_captured(cache: "LandmarkCache", output: Path, *, list_skipped: bool) -> None:
+    from signport.cli.cache import print_classes, print_skipped
+
     print_classes(cache)
     print_skipped(cache, everything=list_skipped)
     print(f"{output}: {len(cache)} samples of {len(cache.classes)} classes")

@@ -13,14 +13,14 @@ from signport.errors import SignportError
 
 
 class CaptureJournal:
-    """A folder with one growing file of JSON lines: a line an image, after a first line with what decides the answers.
+    """A folder with one growing file of JSON lines: a line a file, after a first line with what decides the answers.
 
     A kill can at worst tear the last line, which is then cut off. A journal of other options or another detector is
     thrown away.
 
     Args:
         folder: Where the journal is kept, made if need be.
-        fingerprint: Everything that decides an answer apart from the image: detector, version, options.
+        fingerprint: Everything that decides an answer apart from the file: detector, version, options.
     """
 
     def __init__(self, folder: Path, fingerprint: dict[str, Any]) -> None:
@@ -59,12 +59,12 @@ class CaptureJournal:
             self._append({"fingerprint": fingerprint})
 
     def known(self, name: str, stamp: tuple[int, int]) -> dict[str, Any] | None:
-        """The answer for an image, if it was finished and the file has not changed since."""
+        """The answer for a file, if it was finished and the file has not changed since."""
         entry = self._known.get(name)
         return entry["answer"] if entry is not None and tuple(entry["stamp"]) == stamp else None
 
     def add(self, name: str, stamp: tuple[int, int], answer: dict[str, Any]) -> None:
-        """Notes a finished image.
+        """Notes a finished file.
 
         Raises:
             SignportError: The disk is full.
