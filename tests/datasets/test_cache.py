@@ -5,9 +5,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from signport.datasets.cache import CacheHeader, LandmarkCache, Sample, Skipped
+from signport.datasets import cache_columns
+from signport.datasets.cache import CacheHeader, LandmarkCache, Sample, Skipped, frame_indices
 from signport.datasets.cache_summary import class_counts, skipped_rows, summarize
 from signport.errors import SignportError
+from signport.landmarks.topology import HAND, HOLISTIC_543, ISL_136, POSE_HANDS_75, UPPER_59
 
 HEADER = CacheHeader(
     "hand", ("b", "a"), {"name": "test"}, (Skipped("b/9.png", "b", "no hand"), Skipped("x.png", None, "loose"))
@@ -150,3 +152,111 @@ def test_the_summary_counts_samples_skipped_inputs_groups_and_missing_points(cac
     assert (summary["missing_points"], summary["missing_z"]) == (0.25, 0.25)
     assert summary["frames"] == [1, 1]
     assert skipped_rows(cache)[1] == {"source": "x.png", "label": None, "reason": "loose"}
+
+
+def _sequences() -> list[np.ndarray]:
+    """Four clips of 1, 7, 3 and 10 frames; every number its own."""
+    clips, start = [], 1
+    for frames in (1, 7, 3, 10):
+        size = frames * POSE_HANDS_75.num_points * 3
+        clips.append(np.arange(start, start + size, dtype=np.float32).reshape(frames, -1, 3))
+        start += size
+    clips[1][2] = np.nan
+    return clips
+
+
+@pytest.fixture
+def signs() -> LandmarkCache:
+    """The clips of `_sequences` as samples 0 to 3."""
+    samples = [Sample(f"{row}", "a", clip, frame_rate=25.0 + row) for row, clip in enumerate(_sequences())]
+    return LandmarkCache.from_samples(samples, CacheHeader("pose_hands_75", ("a",)))
+
+
+def test_sequences_of_any_length_are_read_back(signs, tmp_path):
+    signs.write(tmp_path / "signs.parquet")
+    for cache in (signs, LandmarkCache.read(tmp_path / "signs.parquet"), signs.take(np.arange(4))):
+        assert cache.num_frames.tolist() == [1, 7, 3, 10]
+        assert cache.frame_rates.tolist() == [25, 26, 27, 28]
+        for row, clip in enumerate(_sequences()):
+            np.testing.assert_array_equal(cache.clip(row), clip)
+    with pytest.raises(ValueError, match="read-only"):
+        signs.clip(0)[0] = 0
+
+
+def test_a_part_of_the_samples_has_its_own_clips(signs):
+    part = signs.take(np.array([1, 3]))
+    np.testing.assert_array_equal(part.clip(1), _sequences()[3])
+    assert part.clips().shape == (2, 10, 75, 3)
+
+
+def test_big_caches_lie_in_chunks_that_read_as_one(monkeypatch, tmp_path):
+    monkeypatch.setattr(cache_columns, "_VALUES_IN_A_GROUP", 5 * 225)
+    samples = [Sample(f"{row}", "a", clip) for row, clip in enumerate(_sequences())]
+    cache = LandmarkCache.from_samples(samples, CacheHeader("pose_hands_75", ("a",)))
+    assert cache.table["landmarks"].num_chunks == 4
+    cache.write(tmp_path / "signs.parquet")
+    assert pq.ParquetFile(tmp_path / "signs.parquet").num_row_groups == 4
+    for found in (cache, LandmarkCache.read(tmp_path / "signs.parquet")):
+        for row, clip in enumerate(_sequences()):
+            np.testing.assert_array_equal(found.clip(row), clip)
+
+
+def test_short_clips_end_in_missing_frames_and_long_ones_are_thinned_out(signs):
+    written = _sequences()
+    whole = signs.clips()
+    assert whole.shape == (4, 10, 75, 3)
+    assert whole.dtype == np.float32
+    np.testing.assert_array_equal(whole[2, :3], written[2])
+    assert np.isnan(whole[2, 3:]).all()
+    short = signs.clips(frames=4)
+    np.testing.assert_array_equal(short[3], written[3][[0, 3, 6, 9]])
+    np.testing.assert_array_equal(short[1], written[1][[0, 2, 4, 6]])
+    np.testing.assert_array_equal(short[0, :1], written[0])
+    assert np.isnan(short[0, 1:]).all()
+
+
+def test_clips_are_picked_by_point_names(signs):
+    found = signs.clips(UPPER_59, 10)
+    where = [POSE_HANDS_75.points.index(name) for name in UPPER_59.points]
+    np.testing.assert_array_equal(found, signs.clips(frames=10)[:, :, where])
+    wider = signs.clips(ISL_136, 3)
+    assert np.isnan(wider[:, :, ISL_136.part("face")]).all()
+    np.testing.assert_array_equal(wider[2, :, ISL_136.part("left_hand")], _sequences()[2][:, 33:54])
+    with pytest.raises(
+        SignportError, match="topology 'pose_hands_75' has no point of 'hand'; capture or import it again"
+    ):
+        signs.clips(HAND)
+
+
+def test_every_body_layout_can_be_taken_from_holistic_landmarks():
+    clip = np.arange(2 * 543 * 3, dtype=np.float32).reshape(2, 543, 3)
+    cache = LandmarkCache.from_samples([Sample("0", "a", clip)], CacheHeader("holistic_543", ("a",)))
+    for topology in (POSE_HANDS_75, UPPER_59, ISL_136):
+        where = [HOLISTIC_543.points.index(name) for name in topology.points]
+        np.testing.assert_array_equal(cache.clips(topology)[0], clip[:, where])
+
+
+@pytest.mark.parametrize("available", [1, 2, 5, 29, 30, 31, 59, 300])
+@pytest.mark.parametrize("wanted", [1, 2, 30])
+def test_frames_are_spread_from_end_to_end_without_repetition(available, wanted):
+    indices = frame_indices(available, wanted)
+    assert len(indices) == min(available, wanted)
+    assert indices[0] == 0
+    assert (np.diff(indices) > 0).all()
+    assert indices[-1] == available - 1 or wanted == 1
+    assert np.ptp(np.diff(indices)) <= 1 if len(indices) > 1 else True
+
+
+def test_a_cache_from_before_frame_rates_still_opens(cache, tmp_path):
+    path = cache.write(tmp_path / "hands.parquet").path
+    table = pq.read_table(path)
+    pq.write_table(table.drop_columns(["frame_rate"]), path)
+    read = LandmarkCache.read(path)
+    assert np.isnan(read.frame_rates).all()
+    np.testing.assert_array_equal(read.landmarks, cache.landmarks)
+    assert read.write(tmp_path / "again.parquet").table.schema.names[-1] == "frame_rate"
+
+
+def test_no_frame_rate_is_nan(cache):
+    assert np.isnan(cache.frame_rates).all()
+    assert cache.frame_rates.dtype == np.float32

@@ -16,30 +16,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from signport.datasets.cache_columns import ADDED_COLUMNS, REPEATED_COLUMNS, SCHEMA, rows_in_a_group, sample_table
 from signport.errors import SignportError
 from signport.files import atomic_file, sha256_file, write_json
 from signport.landmarks.topology import Topology, topology_named
 
 _HEADER_KEY = b"signport"
 _FORMAT_VERSION = 1
-
-SCHEMA = pa.schema(
-    [
-        ("sample_id", pa.string()),
-        ("label", pa.string()),
-        ("group", pa.string()),
-        ("source", pa.string()),
-        ("num_frames", pa.int32()),
-        ("landmarks", pa.list_(pa.float32())),
-        ("world_landmarks", pa.list_(pa.float32())),
-        ("handedness", pa.float32()),
-        ("image_width", pa.int32()),
-        ("image_height", pa.int32()),
-        ("frame_rate", pa.float32()),
-    ]
-)
-# Columns that caches of earlier versions lack, and what stands in for them.
-_ADDED_COLUMNS = {"frame_rate": float("nan")}
 
 
 @dataclass(frozen=True)
@@ -83,23 +66,6 @@ class Sample:
     handedness: float = float("nan")
     image_size: tuple[int, int] = (0, 0)
     frame_rate: float = float("nan")
-
-    def row(self) -> dict[str, Any]:
-        """The sample as a row of `SCHEMA`."""
-        world = self.world_landmarks
-        return {
-            "sample_id": self.sample_id,
-            "label": self.label,
-            "group": self.group,
-            "source": self.source,
-            "num_frames": len(self.landmarks),
-            "landmarks": np.asarray(self.landmarks, np.float32).ravel(),
-            "world_landmarks": None if world is None else np.asarray(world, np.float32).ravel(),
-            "handedness": self.handedness,
-            "image_width": self.image_size[0],
-            "image_height": self.image_size[1],
-            "frame_rate": self.frame_rate,
-        }
 
 
 @dataclass(frozen=True)
@@ -148,7 +114,7 @@ def frame_indices(available: int, wanted: int) -> np.ndarray:
     """
     if available <= wanted:
         return np.arange(available)
-    return np.round(np.linspace(0, available - 1, wanted)).astype(np.int64)
+    return np.asarray(np.round(np.linspace(0, available - 1, wanted)), np.int64)
 
 
 def check_cache_path(path: Path) -> None:
@@ -161,6 +127,16 @@ def check_cache_path(path: Path) -> None:
         raise SignportError(f"{path}: a cache is a .parquet file; call it {path.name}.parquet")
     if path.is_dir():
         raise SignportError(f"{path}: is a folder; give the path of a .parquet file")
+
+
+def _read_table(path: Path) -> pa.Table:
+    """Reads a Parquet file, a chunk a row group.
+
+    In one thread: for two columns of numbers, `pyarrow.parquet.read_table`'s threads take two to three times as long.
+    """
+    with pq.ParquetFile(path, memory_map=True) as file:
+        groups = [file.read_row_group(number, use_threads=False) for number in range(file.num_row_groups)]
+        return pa.concat_tables(groups) if groups else file.read()
 
 
 class LandmarkCache:
@@ -194,8 +170,8 @@ class LandmarkCache:
                         f"sample {sample.sample_id!r}: landmarks of shape {values.shape}; topology "
                         f"{header.topology!r} has (frames, {points}, 3)"
                     )
-        rows = sorted((sample.row() for sample in samples), key=lambda row: row["sample_id"])
-        counts = Counter(row["label"] for row in rows)
+        ordered = sorted(samples, key=lambda sample: sample.sample_id)
+        counts = Counter(sample.label for sample in ordered)
         for name in header.classes:
             if not counts[name]:
                 reasons = Counter(skipped.reason for skipped in header.skipped if skipped.label == name)
@@ -203,10 +179,10 @@ class LandmarkCache:
                 raise SignportError(f"class {name!r} comes out empty ({why}); add samples of it or remove the class")
         if unknown := sorted(set(counts) - set(header.classes)):
             raise SignportError(f"label {unknown[0]!r} is not among the cache's classes: {', '.join(header.classes)}")
-        if len({row["sample_id"] for row in rows}) < len(rows):
-            twice = Counter(row["sample_id"] for row in rows).most_common(1)[0][0]
+        twice, times = Counter(sample.sample_id for sample in ordered).most_common(1)[0] if ordered else ("", 1)
+        if times > 1:
             raise SignportError(f"sample id {twice!r} occurs twice; ids must be unique")
-        return cls(header, pa.Table.from_pylist(rows, schema=SCHEMA))
+        return cls(header, sample_table(ordered))
 
     @classmethod
     def read(cls, path: str | Path) -> "LandmarkCache":
@@ -221,11 +197,11 @@ class LandmarkCache:
                 f"{path}: no such landmark cache; make one with `signport capture` or `signport import`"
             )
         try:
-            table = pq.read_table(path, memory_map=True)
+            table = _read_table(path)
         except (pa.ArrowInvalid, OSError) as error:
             raise SignportError(f"{path}: not a Parquet file ({str(error).splitlines()[0]})") from error
         metadata = table.schema.metadata or {}
-        for name, value in _ADDED_COLUMNS.items():
+        for name, value in ADDED_COLUMNS.items():
             if name not in table.schema.names:
                 table = table.append_column(SCHEMA.field(name), pa.array([value] * table.num_rows, pa.float32()))
         if _HEADER_KEY not in metadata or table.schema.names != SCHEMA.names:
@@ -238,8 +214,15 @@ class LandmarkCache:
         check_cache_path(path)
         header = self.header.to_json()
         table = self.table.replace_schema_metadata({_HEADER_KEY: json.dumps(header, ensure_ascii=False).encode()})
+        longest = int(self.num_frames.max(initial=1)) * self.topology.num_points * 3
         with atomic_file(path) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+            pq.write_table(
+                table,
+                temporary,
+                compression="zstd",
+                use_dictionary=list(REPEATED_COLUMNS),
+                row_group_size=rows_in_a_group(longest),
+            )
             # Inside the context: a disk that fills up here leaves the earlier cache as it was.
             write_json(path.with_suffix(".json"), {**header, "samples": len(self), "per_class": self.per_class()})
         return LandmarkCache(self.header, self.table, path)
@@ -317,7 +300,7 @@ class LandmarkCache:
     def clip(self, row: int) -> np.ndarray:
         """All frames of one sample, float32 (frames, points, 3), NaN where missing; read-only, without a copy."""
         values = self._values[self._offsets[row] : self._offsets[row + 1]]
-        return values.reshape(-1, self.topology.num_points, 3)
+        return np.asarray(values.reshape(-1, self.topology.num_points, 3))
 
     def clips(self, topology: Topology | None = None, frames: int | None = None) -> np.ndarray:
         """All samples as sequences of one length and layout.
@@ -343,7 +326,7 @@ class LandmarkCache:
                 f"import it again as {wanted.name}"
             )
         same = wanted.points == self.topology.points
-        clips = np.full((len(self), frames, wanted.num_points, 3), np.nan, np.float32)
+        clips: np.ndarray = np.full((len(self), frames, wanted.num_points, 3), np.nan, np.float32)
         for row in range(len(self)):
             picked = self.clip(row)[frame_indices(int(self.num_frames[row]), frames)]
             clips[row, : len(picked)] = picked if same else picked[:, columns]
@@ -353,11 +336,13 @@ class LandmarkCache:
 
     @cached_property
     def _values(self) -> np.ndarray:
-        return np.asarray(self.table["landmarks"].combine_chunks().flatten().to_numpy())
+        # Chunk by chunk: Arrow's own joint list would be limited to 2^31 values.
+        chunks: list[np.ndarray] = [chunk.flatten().to_numpy() for chunk in self.table["landmarks"].chunks]
+        return np.asarray(chunks[0] if len(chunks) == 1 else np.concatenate([np.zeros(0, np.float32), *chunks]))
 
     @cached_property
     def _offsets(self) -> np.ndarray:
-        return np.concatenate([[0], np.cumsum(self.num_frames)]) * self.topology.num_points * 3
+        return np.asarray(np.concatenate([[0], np.cumsum(self.num_frames)]) * self.topology.num_points * 3)
 
     def _frames(self, column: str) -> np.ndarray:
         if len(self) and self.num_frames.max() > 1:
