@@ -2,15 +2,19 @@
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from signport.errors import SignportError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # The earliest time that a ZIP archive can carry: an archive's bytes must not depend on when it was written.
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -124,6 +128,15 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 def write_json(path: str | Path, value: Any) -> None:
     """Writes JSON atomically: two-space indent, keys in the order given; NaN is refused, not written."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_npz(path: str | Path, arrays: "dict[str, np.ndarray]") -> None:
+    """As `numpy.savez_compressed`; NumPy gives the archive's entries a fixed time, so equal arrays give equal bytes."""
+    import numpy as np
+
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+    write_bytes(path, stream.getvalue())
 
 
 def read_json(path: str | Path) -> Any:

@@ -20,7 +20,10 @@ def embed(
     ] = None,
     formats: Annotated[
         list[str] | None,
-        typer.Option("--format", help=".tflite to copy, repeatable [default: the .task, or int8 where there is none]"),
+        typer.Option(
+            "--format",
+            help=".tflite to copy, repeatable [default: the .task; else int8, or float16 where there is no int8]",
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, say what would be done")] = False,
 ) -> None:

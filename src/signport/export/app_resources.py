@@ -74,7 +74,8 @@ def embed(
         run: A run, its folder, or a copy of its export folder.
         app: The app's folder.
         into: Folder inside the app that takes the place of the `models/` that is looked for.
-        formats: `.tflite` files to copy; none: the bundle alone, or where the run has none, int8.
+        formats: `.tflite` files to copy; none: the bundle alone; where the run has none, int8, or
+            for a family that has no int8 yet, float16.
         dry_run: Change nothing, only say what would be done.
 
     Returns:
@@ -109,7 +110,7 @@ def _contents(export: Path, formats: Sequence[str]) -> dict[str, bytes]:
     if (export / TASK_FILE).is_file():
         sealed = read_json(export / TASK_CARD_FILE)
         contents[TASK_FILE] = _verified(export / TASK_FILE, sealed.get("sha256"), "bundle")
-    chosen = list(dict.fromkeys(formats)) or ([] if contents else ["int8"])
+    chosen = list(dict.fromkeys(formats)) or ([] if contents else _default_formats(card))
     for form in chosen:
         entry = card["files"].get(form)
         if entry is None:
@@ -121,6 +122,10 @@ def _contents(export: Path, formats: Sequence[str]) -> dict[str, bytes]:
         for name in ("labels.txt", CARD_FILE):
             contents[f"{card['family']}/{name}"] = _read(export / name, "export")
     return contents
+
+
+def _default_formats(card: dict[str, Any]) -> list[str]:
+    return ["int8"] if "int8" in card["files"] else ["float16"]
 
 
 def _verified(path: Path, digest: object, verb: str) -> bytes:

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+import keras
 import numpy as np
 
 from signport.export.check import Gate
@@ -53,7 +54,7 @@ def model_card(
     reference: Reference,
     files: dict[str, CheckedFile],
     gates: list[Gate],
-    quantized: Quantized,
+    quantized: Quantized | None,
 ) -> dict[str, Any]:
     """The content of `card.json`; it holds no time, so the same run gives the same card.
 
@@ -61,12 +62,13 @@ def model_card(
         reference: The float model and its answers on the test part.
         files: Finished files by format.
         gates: All gates of the export.
-        quantized: How the int8 simulation was chosen.
+        quantized: How the int8 simulation was chosen; None for a family that is not quantized.
     """
     run = reference.run
     return {
         "name": run.id,
         "family": run.family.name,
+        "topology": run.family.topology,
         "output": run.family.output,
         "classes": list(model_labels(run)),
         "preprocessing": "none: it is inside the graph; hand over the inputs as described",
@@ -82,10 +84,34 @@ def model_card(
             **{form: _figures(one) for form, one in files.items()},
         },
         "gates": [gate.to_json() for gate in gates],
-        "quantization": quantized.to_json(),
+        "quantization": None if quantized is None else quantized.to_json(),
+        **_clips(reference),
+        **_lstm_form(reference),
         "data": {"cache_sha256": run.cache_digest, "split_by": run.split().by},
         "versions": run.record["versions"],
     }
+
+
+def _clips(reference: Reference) -> dict[str, float]:
+    """Median length and frame rate of a sequence family's training clips: what a live window should look like.
+
+    Both as the model sees them: a clip that is longer than the model takes is thinned out, and so has a lower rate.
+    """
+    clips = reference.run.part("train")
+    if clips.num_frames.max() == 1:
+        return {}
+    longest = reference.model.inputs[0].shape[1]
+    found: dict[str, float] = {"clip_frames": int(min(np.median(clips.num_frames), longest))}
+    rates = clips.frame_rates * np.minimum(1.0, longest / clips.num_frames)
+    rates = rates[np.isfinite(rates)]
+    return {**found, "frame_rate": round(float(np.median(rates)), 3)} if len(rates) else found
+
+
+def _lstm_form(reference: Reference) -> dict[str, str]:
+    """Says in which form LSTMs ship, where there are any."""
+    if not any(isinstance(layer, keras.layers.LSTM) for layer in reference.model.layers):
+        return {}
+    return {"lstm": "fused" if reference.fused_lstm else "unrolled"}
 
 
 def _figures(one: CheckedFile) -> dict[str, float | None]:

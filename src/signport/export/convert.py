@@ -1,12 +1,14 @@
 """Deploy model → TFLite files, in a process of its own.
 
 TensorFlow's converter logs from C++, can abort, and has been seen to run away with memory; a child process turns each
-of these into one line. Run as `python -m signport.export.convert FLOAT.keras QUANTIZED.keras FOLDER`.
+of these into one line. Run as `python -m signport.export.convert FAMILY FOLDER FORMAT…` with `floating.keras` and, for
+quantized formats, `quantized.keras` in the folder.
 """
 
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,46 +50,61 @@ FORMATS = {
 }
 
 
-def convert(floating: Path, quantized: Path, folder: Path) -> None:
+FLOATING, QUANTIZED = "floating.keras", "quantized.keras"
+
+
+def convert(family: str, folder: Path, formats: Sequence[str] = tuple(FORMATS)) -> None:
     """Writes `model_<format>.tflite` for every format into `folder`.
 
     Args:
-        floating: The saved deploy form (`.keras`) of the float model.
-        quantized: The saved deploy model (`.keras`) that was calibrated and fine-tuned.
-        folder: An existing folder.
+        family: Name of the kind of model.
+        folder: Holds `floating.keras`, the saved deploy form of the float model, and, where a format is quantized,
+            `quantized.keras`, the saved deploy model that was calibrated and fine-tuned.
+        formats: Names in `FORMATS`.
 
     Raises:
         SignportError: The converter failed; the message carries its last words.
     """
-    command = [sys.executable, "-m", "signport.export.convert", str(floating), str(quantized), str(folder)]
+    command = [sys.executable, "-m", "signport.export.convert", family, str(folder), *formats]
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
     child = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if child.returncode:
         words = (child.stderr.strip() or child.stdout.strip() or "no message").splitlines()[-1]
-        raise SignportError(f"{quantized}: TensorFlow's converter failed with status {child.returncode}: {words}")
+        raise SignportError(f"{family}: TensorFlow's converter failed with status {child.returncode}: {words}")
 
 
-def _concrete_function(model: Any, quantized: bool) -> Any:
-    """The model as a frozen graph with batch 1, weights and ranges as constants."""
+def _converter(model: Any, quantized: bool) -> Any:
+    """A converter of the model as a graph with batch 1, weights and ranges as constants."""
+    import keras
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    from signport.quantization.fake_quant import Phase, in_phase
+    from signport.quantization.fake_quant import Phase, constant, in_phase
+    from signport.quantization.layers.recurrent import FusedLstm
 
     signature = [tf.TensorSpec([1, *tensor.shape[1:]], tf.float32, name=tensor.name) for tensor in model.inputs]
+    # Freezing, which folds best, would also write out the function that the converter fuses.
+    fused = [layer for layer in model.layers if isinstance(layer, FusedLstm)]
+    for layer in fused:
+        layer.settle()
+    values = [(variable, constant(variable)) for variable in model.variables] if fused else []
 
     def answer(*inputs: Any) -> Any:
-        return model(inputs[0] if len(inputs) == 1 else list(inputs), training=False)
+        with keras.StatelessScope(state_mapping=values):
+            return model(inputs[0] if len(inputs) == 1 else list(inputs), training=False)
 
     with in_phase(Phase.EXPORT if quantized else Phase.FLOAT):
         function = tf.function(answer, input_signature=signature, autograph=False).get_concrete_function()
-    return convert_variables_to_constants_v2(function, lower_control_flow=False)
+    if fused:
+        return tf.lite.TFLiteConverter.from_concrete_functions([function], model)
+    frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
+    return tf.lite.TFLiteConverter.from_concrete_functions([frozen])
 
 
-def _convert_one(function: Any, form: Format) -> bytes:
+def _convert_one(model: Any, form: Format) -> bytes:
     import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+    converter = _converter(model, form.quantized)
     if form.optimize:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if form.optimize and not form.quantized:
@@ -99,21 +116,22 @@ def _convert_one(function: Any, form: Format) -> bytes:
     return content
 
 
-def _main(floating: str, quantized: str, folder: str) -> None:
+def _main(family: str, folder: str, *formats: str) -> None:
     import resource
 
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_LIMIT_BYTES, _MEMORY_LIMIT_BYTES))
     import keras
 
-    import signport.models.gesture_embedder
     import signport.quantization.layers  # noqa: F401  registers the layers that the files name
+    from signport.models.registry import family_named
 
-    functions = {
-        wanted: _concrete_function(keras.saving.load_model(path, compile=False, safe_mode=True), wanted)
-        for wanted, path in ((False, floating), (True, quantized))
-    }
-    for form in FORMATS.values():
-        (Path(folder) / form.file_name).write_bytes(_convert_one(functions[form.quantized], form))
+    family_named(family)
+    models: dict[bool, Any] = {}
+    for form in (FORMATS[name] for name in formats):
+        if form.quantized not in models:
+            path = Path(folder) / (QUANTIZED if form.quantized else FLOATING)
+            models[form.quantized] = keras.saving.load_model(path, compile=False, safe_mode=True)
+        (Path(folder) / form.file_name).write_bytes(_convert_one(models[form.quantized], form))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """`signport export`: a trained run → checked `.tflite` files. To export is to convert AND to check."""
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -12,17 +12,16 @@ from signport.errors import GateError, SignportError
 from signport.export.app_resources import CARD_FILE
 from signport.export.card import input_entries, model_card, model_labels, output_entry
 from signport.export.check import Gate
-from signport.export.convert import FORMATS, convert
-from signport.export.golden import worst_margin_rows, write_golden, write_golden_images
+from signport.export.convert import FLOATING, FORMATS, QUANTIZED, convert
+from signport.export.golden import golden_samples, worst_margin_rows, write_golden, write_golden_images
 from signport.export.metadata import ModelInfo, finish
 from signport.export.reference import Reference
 from signport.files import atomic_folder, write_bytes, write_json, write_text
 from signport.progress import progress_bar
 from signport.quantization.deploy import deploy_form, largest_difference
-from signport.quantization.qat import quantize
+from signport.quantization.qat import Quantized, quantize
 from signport.training.run import Run
 
-_GOLDEN_SAMPLES = 400
 _GOLDEN_IMAGES = 24
 # Folding reorders float32 sums; on weights of ordinary size it moves outputs by 1e-7 to 1e-6 of their magnitude.
 _DEPLOY_TOLERANCE = 1e-5
@@ -42,28 +41,31 @@ class Exported:
     card: dict[str, Any]
 
 
-def export(run: Run | str | Path) -> Exported:
+def export(run: Run | str | Path, *, lstm: Literal["unrolled", "fused"] = "unrolled") -> Exported:
     """Quantizes, converts and checks a run's model; replaces the run's `export` folder whole.
 
     Args:
         run: A trained run, or its folder.
+        lstm: `unrolled` runs everywhere; `fused` is smaller, but keeps state between calls (reset it before each clip)
+            and loads neither in LiteRT.js nor in CompiledModel. For families with an LSTM; the card names it.
 
     Raises:
         GateError: A file breaks a gate; the earlier export stays.
         SignportError: The run cannot be exported.
     """
     run = run if isinstance(run, Run) else Run.open(run)
+    fused = lstm == "fused"
     keras.utils.set_random_seed(run.recipe.seed)
     with progress_bar(f"export {run.id}", 4, unit="stages") as bar:
         bar.advance(0, "quantize")
-        reference = Reference.of(run)
-        floating = deploy_form(reference.model)
+        reference = replace(Reference.of(run), fused_lstm=fused)
+        if fused and not any(isinstance(layer, keras.layers.LSTM) for layer in reference.model.layers):
+            raise SignportError(f"--lstm fused: family {run.family.name!r} of {run.path} has no LSTM; leave it out")
+        floating = deploy_form(reference.model, fused_lstm=fused)
         difference = largest_difference(reference.model, floating, reference.inputs) / reference.scale
-        quantized = quantize(
-            reference.model, run.inputs("train"), run.inputs("validation"), run.recipe.quantization, run.recipe.seed
-        )
+        quantized = _quantize(reference) if any(FORMATS[form].quantized for form in run.family.formats) else None
         bar.advance(1, "convert")
-        contents = _convert(reference, floating, quantized.deploy)
+        contents = _convert(reference, floating, None if quantized is None else quantized.deploy)
         bar.advance(1, "check")
         files = {form: reference.check(form, content) for form, content in contents.items()}
         gates = [Gate("deploy form max abs error", difference, _DEPLOY_TOLERANCE, "most")]
@@ -81,12 +83,19 @@ def export(run: Run | str | Path) -> Exported:
     return Exported(run.export_folder, card)
 
 
+def _quantize(reference: Reference) -> Quantized:
+    run = reference.run
+    return quantize(
+        reference.model, run.inputs("train"), run.inputs("validation"), run.recipe.quantization, run.recipe.seed
+    )
+
+
 def _require(run: Run, gates: list[Gate]) -> None:
     if broken := [str(gate) for gate in gates if not gate.passed]:
         raise GateError(f"{run.path}: the export breaks {len(broken)} of {len(gates)} gates: {'; '.join(broken)}")
 
 
-def _convert(reference: Reference, floating: keras.Model, quantized: keras.Model) -> dict[str, bytes]:
+def _convert(reference: Reference, floating: keras.Model, quantized: keras.Model | None) -> dict[str, bytes]:
     """Converted and finished files by format."""
     run, inputs, output = reference.run, input_entries(reference), output_entry(reference)
     info = ModelInfo(
@@ -100,16 +109,17 @@ def _convert(reference: Reference, floating: keras.Model, quantized: keras.Model
     )
     with tempfile.TemporaryDirectory(prefix="signport-") as name:
         folder = Path(name)
-        floating.save(folder / "floating.keras")
-        quantized.save(folder / "quantized.keras")
-        convert(folder / "floating.keras", folder / "quantized.keras", folder)
-        return {form.name: finish((folder / form.file_name).read_bytes(), info) for form in FORMATS.values()}
+        floating.save(folder / FLOATING)
+        if quantized is not None:
+            quantized.save(folder / QUANTIZED)
+        convert(run.family.name, folder, run.family.formats)
+        return {form: finish((folder / FORMATS[form].file_name).read_bytes(), info) for form in run.family.formats}
 
 
 def _write_golden(reference: Reference, folder: Path) -> None:
     run = reference.run
     cache, test_rows = run.cache(), np.sort(run.split().test)
-    rows = worst_margin_rows(reference.answers, _GOLDEN_SAMPLES, run.recipe.seed)
+    rows = worst_margin_rows(reference.answers, golden_samples(reference.inputs), run.recipe.seed)
     inputs = {name: values[rows] for name, values in reference.inputs.items()}
     sample_ids = [cache.sample_ids[row] for row in test_rows[rows]]
     write_golden(folder, inputs, reference.answers[rows], reference.labels[rows], sample_ids)

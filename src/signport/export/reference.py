@@ -6,6 +6,7 @@ from functools import cached_property
 import keras
 import numpy as np
 
+from signport.errors import SignportError
 from signport.export.check import Gate, judge, judge_graph
 from signport.models.litert import LiteRtModel
 from signport.models.registry import predict
@@ -39,16 +40,27 @@ class Reference:
         model: The part of its model that ships.
         inputs: Name → float32 (samples, …).
         labels: Class indices, int64 (samples,).
+        fused_lstm: Whether its files are to keep TFLite's fused LSTM.
     """
 
     run: Run
     model: keras.Model
     inputs: dict[str, np.ndarray]
     labels: np.ndarray
+    fused_lstm: bool = False
 
     @classmethod
     def of(cls, run: Run) -> "Reference":
-        """The reference of a run."""
+        """The reference of a run.
+
+        Raises:
+            SignportError: The run held back no test part, so its files can't be checked.
+        """
+        if not len(run.split().test):
+            raise SignportError(
+                f"{run.path}: its recipe held back no test samples (data.test: {run.recipe.data.test:g}), on which "
+                "exported files are checked; train again with data.test above 0"
+            )
         return cls(run, run.family.deployed(run.model()), run.inputs("test"), run.labels("test"))
 
     @cached_property
@@ -71,7 +83,8 @@ class Reference:
         answers = LiteRtModel(content).predict([self.inputs[tensor.name] for tensor in self.model.inputs])
         agreement, accuracy = compare(self.answers, answers, self.run.family.output), self._accuracy(answers)
         drop = None if accuracy is None or self.accuracy is None else self.accuracy - accuracy
-        gates = judge_graph(form, content, [(1, *tensor.shape[1:]) for tensor in self.model.inputs])
+        shapes = [(1, *tensor.shape[1:]) for tensor in self.model.inputs]
+        gates = judge_graph(form, content, shapes, fused_lstm=self.fused_lstm)
         gates += judge(form, agreement, self.run.family.gates, reference_scale=self.scale, accuracy_drop=drop)
         return CheckedFile(content, agreement, accuracy, gates)
 

@@ -26,13 +26,19 @@ def print_card(card: dict[str, Any], folder: Path) -> None:
             _figure(figures["sqnr_db"], ".1f"),
             _figure(figures["max_abs"], ".2g"),
         )
-    chosen = card["quantization"]["chosen"]
     console = Console(width=max(Console().width, 100), highlight=False)
     console.print(table)
-    console.print(
-        f"int8: best of {len(card['quantization']['candidates'])} candidates is epoch {chosen['epoch']} "
-        f"({'calibration alone' if chosen['epoch'] == 0 else 'fine-tuned'}, {chosen['sqnr_db']:.1f} dB on validation)",
-    )
+    if card["quantization"] is None:
+        console.print(f"int8: not yet for family {card['family']}")
+    else:
+        chosen = card["quantization"]["chosen"]
+        console.print(
+            f"int8: best of {len(card['quantization']['candidates'])} candidates is epoch {chosen['epoch']} "
+            f"({'calibration alone' if chosen['epoch'] == 0 else 'fine-tuned'}, {chosen['sqnr_db']:.1f} dB on "
+            "validation)",
+        )
+    if card.get("lstm") == "fused":
+        console.print("lstm: fused; reset the interpreter's variables before each clip")
     passed = sum(gate["passed"] for gate in card["gates"])
     console.print(f"gates: {passed} of {len(card['gates'])} pass · {folder}")
 

@@ -1,5 +1,6 @@
 """The families: everything the rest of the pipeline needs to know about a kind of model, in one entry each."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -7,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from signport.datasets.augmentation import Augmentation
 from signport.errors import SignportError
 from signport.landmarks.mediapipe_runtime import quiet_native_log
+from signport.landmarks.topology import topology_named
 from signport.models.gates import Gates
 
 if TYPE_CHECKING:
@@ -17,12 +20,14 @@ if TYPE_CHECKING:
     from signport.datasets.cache import LandmarkCache
 
 
+# Of an inference step: hands fit by the hundreds; of 300 frames of a body, with some 20 times as many activations in a
+# graph convolution, it is 39.
+_LARGEST_BATCH, _SMALLEST_BATCH = 256, 8
+_VALUES_A_STEP = 2**21
+
+
 def _same(model: "keras.Model") -> "keras.Model":
     return model
-
-
-def _nothing(_model: "keras.Model", _inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {}
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,10 @@ class Family:
         build: (config, number of classes) → compiled-free Keras model from raw inputs to class probabilities; its
             inputs are named, their names sort in the order of its signature.
         inputs: (cache, config) → the model's inputs by name, float32 (samples, …).
+        augmentation: Frozen dataclass of how training samples are augmented: the recipe's `data.augmentation` section.
+            Its `variants(cache, seed)` are what an epoch goes over, its `on_the_fly(topology)` what happens to batches.
         adapt: Sets what a new model takes from its training inputs (name → float32 (samples, …)) before the first step,
-            such as their mean; returns it by name, for `preprocess_params.npz`.
+            such as their mean; returns it by name, for `preprocess_params.npz`. None: it takes nothing.
         deployed: Cuts the model that ships out of the model that was trained.
         output: What the shipped model answers: class probabilities or an embedding.
         formats: The formats that it is exported in, by their names in `export.convert.FORMATS`.
@@ -51,7 +58,8 @@ class Family:
     config: type[Any]
     build: Callable[[Any, int], "keras.Model"]
     inputs: Callable[["LandmarkCache", Any], dict[str, np.ndarray]]
-    adapt: Callable[["keras.Model", dict[str, np.ndarray]], dict[str, np.ndarray]] = _nothing
+    augmentation: type[Any] = Augmentation
+    adapt: Callable[["keras.Model", dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None
     deployed: Callable[["keras.Model"], "keras.Model"] = _same
     output: Literal["probabilities", "embedding"] = "probabilities"
     formats: tuple[str, ...] = ("float32", "float16", "dynamic", "int8")
@@ -65,6 +73,9 @@ _MODULES = {
     "mlp": "signport.models.mlp",
     "gesture_embedder": "signport.models.gesture_embedder",
     "gesture_head": "signport.models.gesture_head",
+    "lstm": "signport.models.lstm",
+    "transformer": "signport.models.transformer",
+    "stgcn": "signport.models.stgcn",
 }
 
 
@@ -92,7 +103,53 @@ def feed(model: "keras.Model", inputs: dict[str, np.ndarray]) -> Any:
     return arrays[0] if len(arrays) == 1 else arrays
 
 
-def predict(model: "keras.Model", inputs: dict[str, np.ndarray], batch_size: int = 256) -> np.ndarray:
-    """The model's answers, float32 (samples, …), without a progress bar."""
+def inference_batch(model: "keras.Model") -> int:
+    """Samples a step where nothing is learnt: many, but not so many that a long sequence's activations fill memory."""
+    values = sum(math.prod(size or 1 for size in tensor.shape[1:]) for tensor in model.inputs)
+    return int(min(_LARGEST_BATCH, max(_SMALLEST_BATCH, _VALUES_A_STEP // values)))
+
+
+def predict(model: "keras.Model", inputs: dict[str, np.ndarray], batch_size: int | None = None) -> np.ndarray:
+    """The model's answers, float32 (samples, …), without a progress bar; `inference_batch` at a time."""
+    batch_size = batch_size or inference_batch(model)
     answers: np.ndarray = model.predict(feed(model, inputs), batch_size=batch_size, verbose=0)
     return answers
+
+
+def check_topology(family: Family, cache: "LandmarkCache") -> str:
+    """Checks that a family can take a cache's landmarks.
+
+    A hand family takes its own layout; a body family any that has both hands and the shoulders: its other points count
+    as missing where the cache has none.
+
+    Returns:
+        What is missing, as a sentence for people; empty if nothing is.
+
+    Raises:
+        SignportError: The family can't take them.
+    """
+    name = cache.path or "cache"
+    if not topology_named(family.topology).is_body:
+        if cache.header.topology != family.topology:
+            raise SignportError(
+                f"{name}: topology {cache.header.topology!r}, but family {family.name!r} takes {family.topology!r}; "
+                "choose another recipe or other data"
+            )
+        return ""
+    points = topology_named(family.topology).points
+    missing = [point for point in points if point not in cache.topology.index]
+    if needed := [point for point in missing if _is_needed(point)]:
+        raise SignportError(
+            f"{name}: topology {cache.header.topology!r} lacks {len(needed)} point(s) that family {family.name!r} "
+            f"needs, such as {needed[0]!r}; capture or import it again as {family.topology}"
+        )
+    if not missing:
+        return ""
+    return (
+        f"{len(missing)} of the {len(points)} points of {family.topology} are not in this cache "
+        f"({cache.header.topology}) and count as missing, such as {missing[0]!r}"
+    )
+
+
+def _is_needed(point: str) -> bool:
+    return point.startswith(("left_hand.", "right_hand.")) or point in ("pose.left_shoulder", "pose.right_shoulder")

@@ -49,14 +49,22 @@ class _Made:
 
 
 class Rewriter:
-    """State of one walk through a float model."""
+    """State of one walk through a float model.
 
-    def __init__(self, model: keras.Model):
+    Attributes:
+        fused_lstm: Whether LSTMs become TFLite's fused operator instead of being unrolled.
+        options: Keyword arguments, such as `mask`, of the call that is being rewritten.
+    """
+
+    def __init__(self, model: keras.Model, *, fused_lstm: bool = False):
+        self.fused_lstm = fused_lstm
+        self.options: dict[str, Any] = {}
         self._uses = _count_uses(model)
         self._made: dict[int, _Made] = {}
+        self._quantizers: dict[int, Any] = {}
         self._tail = ""
 
-    def rewrite(self, layer: keras.layers.Layer, *args: Any, **_kwargs: Any) -> Any:
+    def rewrite(self, layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
         """Adds what stands for `layer` to the deploy graph (the `call_function` of `keras.models.clone_model`)."""
         rewrite = next((_REWRITES[base] for base in type(layer).__mro__ if base in _REWRITES), None)
         if rewrite is None:
@@ -65,7 +73,7 @@ class Rewriter:
                 f"layer {layer.name!r} is a {type(layer).__name__}, which the quantizer does not know ({known}); "
                 "add a rewrite in signport/quantization/layers"
             )
-        self._tail = layer.name
+        self._tail, self.options = layer.name, kwargs
         return rewrite(self, layer, args[0])
 
     def add(self, layer: keras.layers.Layer, x: Any, quantized: bool = True) -> Any:
@@ -92,9 +100,12 @@ class Rewriter:
         made = self._made.get(id(x))
         if made is not None and made.quantized:
             return x
+        if id(x) in self._quantizers:
+            return self._quantizers[id(x)]
         name = f"{made.tail if made else x.name}_quantized"
         quantizer = ActivationQuantizer(name=name)
-        return self._remember(quantizer(x), quantizer, made.tail if made else "", True)
+        self._quantizers[id(x)] = self._remember(quantizer(x), quantizer, made.tail if made else "", True)
+        return self._quantizers[id(x)]
 
     def is_quantized(self, x: Any) -> bool:
         """Whether `x` comes from the quantized part of the graph."""
@@ -129,21 +140,24 @@ def _count_uses(model: keras.Model) -> Counter[str]:
     return uses
 
 
-def deploy_form(model: keras.Model) -> keras.Model:
+def deploy_form(model: keras.Model, *, fused_lstm: bool = False) -> keras.Model:
     """Builds the deploy form of a trained float model: the same inputs and outputs, weights folded and copied.
 
     Args:
         model: A functional Keras model built from layers that the quantizer knows.
+        fused_lstm: Keeps LSTMs in the form that the converter fuses into one operator, which keeps its state between
+            calls and doesn't load in LiteRT.js and CompiledModel; else they are unrolled.
 
     Returns:
         A new Keras model; traced in `Phase.FLOAT` it computes what `model` computes at inference.
 
     Raises:
-        SignportError: A layer has no rewrite.
+        SignportError: A layer has no rewrite, or an LSTM that is to be fused has a mask.
     """
     from signport.quantization import layers  # noqa: F401  registers the rewrites, which import this module
 
-    deploy = keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=Rewriter(model).rewrite)
+    rewriter = Rewriter(model, fused_lstm=fused_lstm)
+    deploy = keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=rewriter.rewrite)
     deploy.trainable = True
     return deploy
 

@@ -3,6 +3,6 @@
 Importing this package registers all rewrites; a new operation is a new file and a line here.
 """
 
-from signport.quantization.layers import add, affine, dense, passing
+from signport.quantization.layers import add, affine, conv, dense, passing, recurrent
 
-__all__ = ["add", "affine", "dense", "passing"]
+__all__ = ["add", "affine", "conv", "dense", "passing", "recurrent"]

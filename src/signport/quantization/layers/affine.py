@@ -1,4 +1,4 @@
-"""Batch normalization: folded into the dense layer before it, or a layer of its own where there is none."""
+"""Batch normalization: folded into the dense layer or convolution before it, or a layer of its own."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from signport.quantization.deploy import Rewriter, rewrites
 from signport.quantization.fake_quant import ActivationQuantizer, quantized_weight
+from signport.quantization.layers.conv import FakeQuantConv2D
 from signport.quantization.layers.dense import FakeQuantDense
 
 
@@ -59,11 +60,12 @@ def batch_norm_affine(layer: keras.layers.BatchNormalization) -> tuple[np.ndarra
 @rewrites(keras.layers.BatchNormalization)
 def _batch_norm(rewriter: Rewriter, layer: keras.layers.BatchNormalization, x: Any) -> Any:
     factor, offset = batch_norm_affine(layer)
-    dense = rewriter.foldable(x, FakeQuantDense)
-    if dense is not None and not dense.relu:
-        dense.kernel.assign(np.asarray(dense.kernel) * factor)
-        dense.bias.assign(np.asarray(dense.bias) * factor + offset)
-        return x
+    for kind in (FakeQuantDense, FakeQuantConv2D):
+        before = rewriter.foldable(x, kind)
+        if before is not None and not before.relu:
+            before.kernel.assign(np.asarray(before.kernel) * factor)
+            before.bias.assign(np.asarray(before.bias) * factor + offset)
+            return x
     affine = FakeQuantAffine(name=layer.name)
     y = rewriter.add(affine, rewriter.quantized(x))
     affine.factor.assign(factor)

@@ -1,4 +1,8 @@
-"""Layers that need no quantizer: preprocessing in float, dropout that goes, ReLU that is fused, softmax that stays."""
+"""Layers that need no quantizer, or have none yet.
+
+Preprocessing and softmax stay in float, dropout goes, ReLU is fused. What a sequence needs beyond dense layers and
+convolutions (attention, layer normalization, graphs, masks) is in float until it has a quantized form.
+"""
 
 from typing import Any
 
@@ -6,28 +10,41 @@ import keras
 
 from signport.errors import SignportError
 from signport.models.preprocessing import Preprocessing
+from signport.models.sequence import MaskedMean, MaskFrames, PositionEmbedding, ScaledDotProductAttention
+from signport.models.stgcn import GraphMixing
 from signport.quantization.deploy import Rewriter, rewrites
 from signport.quantization.layers.add import FakeQuantAdd
 from signport.quantization.layers.affine import FakeQuantAffine
+from signport.quantization.layers.conv import FakeQuantConv2D
 from signport.quantization.layers.dense import FakeQuantDense
 
-_Fusing = (FakeQuantDense, FakeQuantAffine, FakeQuantAdd)
+_Fusing = (FakeQuantDense, FakeQuantConv2D, FakeQuantAffine, FakeQuantAdd)
 
 
-def _copy(layer: keras.layers.Layer) -> keras.layers.Layer:
-    return type(layer).from_config(layer.get_config())
-
-
-@rewrites(Preprocessing)
-def _preprocessing(rewriter: Rewriter, layer: Preprocessing, x: Any) -> Any:
-    return rewriter.add(_copy(layer), x, quantized=False)
+@rewrites(
+    Preprocessing,
+    keras.layers.Reshape,
+    keras.layers.LayerNormalization,
+    PositionEmbedding,
+    ScaledDotProductAttention,
+    GraphMixing,
+    MaskFrames,
+    MaskedMean,
+    # In float, behind a dequantization: an int8 softmax cuts XNNPACK's graph and knows 256 probabilities only.
+    keras.layers.Softmax,
+)
+def _in_float(rewriter: Rewriter, layer: keras.layers.Layer, x: Any) -> Any:
+    copy = type(layer).from_config(layer.get_config())
+    y = rewriter.add(copy, x, quantized=False)
+    copy.set_weights(layer.get_weights())
+    return y
 
 
 @rewrites(keras.layers.Concatenate)
 def _concatenate(rewriter: Rewriter, layer: keras.layers.Concatenate, x: Any) -> Any:
     if any(rewriter.is_quantized(tensor) for tensor in x):
         raise SignportError(f"layer {layer.name!r}: concatenation is quantizable among preprocessed inputs only")
-    return rewriter.add(_copy(layer), x, quantized=False)
+    return _in_float(rewriter, layer, x)
 
 
 @rewrites(keras.layers.Dropout)
@@ -39,12 +56,8 @@ def _dropout(rewriter: Rewriter, _layer: keras.layers.Dropout, x: Any) -> Any:
 def _relu(rewriter: Rewriter, layer: keras.layers.ReLU, x: Any) -> Any:
     fusing = next((found for kind in _Fusing if (found := rewriter.foldable(x, kind)) is not None), None)
     if fusing is None:
-        raise SignportError(f"layer {layer.name!r}: a ReLU must be the only user of a Dense, BatchNormalization or Add")
+        raise SignportError(
+            f"layer {layer.name!r}: a ReLU must be the only user of a Dense, Conv2D, BatchNormalization or Add"
+        )
     fusing.relu = True
     return x
-
-
-@rewrites(keras.layers.Softmax)
-def _softmax(rewriter: Rewriter, layer: keras.layers.Softmax, x: Any) -> Any:
-    # In float, behind a dequantization: an int8 softmax cuts XNNPACK's graph and knows 256 probabilities only.
-    return rewriter.add(_copy(layer), x, quantized=False)

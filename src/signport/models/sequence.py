@@ -1,0 +1,275 @@
+"""What the sequence families share: the preprocessing of body landmarks and the layers that respect missing frames.
+
+All of them take `landmarks` (batch, frames, points, 3) as MediaPipe gives them, NaN where a point was not found. A
+frame without any point is masked: whatever stands in its place, the answer is the same.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+from keras import ops
+
+from signport.datasets.cache import LandmarkCache
+from signport.errors import SignportError
+from signport.landmarks.topology import topology_named
+from signport.models.preprocessing import Preprocessing
+
+# Whatever lies further out than this, in image sizes, is no landmark, and its square must stay finite in float32.
+_LARGEST_COORDINATE = 1e4
+# Shoulders closer than this, in image widths, are a detector's mistake or a person seen exactly from the side.
+_SMALLEST_SHOULDER_WIDTH = 1e-2
+# In shoulder widths, or in standard deviations: a body ends long before.
+_LARGEST_VALUE = 10.0
+_SMALLEST_DEVIATION = 1e-4
+# Added to the scores of masked frames: exp of it is 0 in float32, and it fits into float16.
+_MASKED_SCORE = -1e4
+
+LANDMARKS = "landmarks"
+
+
+class _SequenceConfig(Protocol):
+    @property
+    def frames(self) -> int: ...
+
+
+def sequence_inputs(topology: str) -> Callable[[LandmarkCache, _SequenceConfig], dict[str, np.ndarray]]:
+    """The `inputs` of a sequence family: `landmarks`, float32 (samples, frames, points of `topology`, 3)."""
+
+    def inputs(cache: LandmarkCache, config: _SequenceConfig) -> dict[str, np.ndarray]:
+        return {LANDMARKS: cache.clips(topology_named(topology), config.frames)}
+
+    return inputs
+
+
+def describe_landmarks(topology: str) -> dict[str, str]:
+    """The `describes` of a sequence family."""
+    return {
+        LANDMARKS: f"Frames of {topology} landmarks, x y z, as MediaPipe gives them; NaN where a point is missing, a "
+        "clip that is shorter ends in missing frames."
+    }
+
+
+def require(holds: bool, key: str, value: object, what: str) -> None:
+    """Refuses a model setting.
+
+    Raises:
+        SignportError: `holds` is false.
+    """
+    if not holds:
+        raise SignportError(f"model.{key}: {value}; it must be {what}")
+
+
+def _found(landmarks: Any) -> Any:
+    return ops.equal(landmarks, landmarks)  # NaN is unequal to itself
+
+
+@keras.saving.register_keras_serializable("signport")
+class FrameMask(Preprocessing):
+    """Landmarks (batch, frames, points, 3) → 1 for each frame with a point in it, else 0: float32 (batch, frames)."""
+
+    def call(self, landmarks: Any) -> Any:
+        return ops.max(ops.cast(_found(landmarks), "float32"), axis=(2, 3))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape[:2]
+
+
+@keras.saving.register_keras_serializable("signport")
+class BodyNormalization(Preprocessing):
+    """Landmarks (batch, frames, points, 3) → the same in the signer's own terms, 0 where missing.
+
+    With `shoulders`, x and y are counted from the point between the shoulders, and all axes in shoulder widths; both
+    are averaged over the clip, so that a body that moves is seen moving. A clip that shows no pair of shoulders is
+    centred on its points' mean and scaled by their spread. `image` leaves the values as they are. Then, with
+    `standardized`, each value loses the training part's mean and is divided by its standard deviation.
+
+    Args:
+        topology: Name of the body layout.
+        coordinate_system: `shoulders` or `image`.
+        standardized: Whether it holds a mean and a standard deviation.
+    """
+
+    def __init__(
+        self, topology: str, coordinate_system: str = "shoulders", standardized: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.topology = topology
+        self.coordinate_system = coordinate_system
+        self.standardized = standardized
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        if self.standardized:
+            shape = input_shape[2:]
+            self.mean = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="mean")
+            self.deviation = self.add_weight(shape=shape, initializer="ones", trainable=False, name="deviation")
+        self.built = True
+
+    def call(self, landmarks: Any) -> Any:
+        found = _found(landmarks)
+        zeros = ops.zeros_like(landmarks)
+        values = ops.clip(ops.where(found, landmarks, zeros), -_LARGEST_COORDINATE, _LARGEST_COORDINATE)
+        if self.coordinate_system == "shoulders":
+            values = self._from_shoulders(values, ops.cast(found, "float32"))
+        if self.standardized:
+            values = (values - self.mean) / self.deviation
+        return ops.where(found, ops.clip(values, -_LARGEST_VALUE, _LARGEST_VALUE), zeros)
+
+    def _from_shoulders(self, values: Any, found: Any) -> Any:
+        index = topology_named(self.topology).index
+        left, right = index["pose.left_shoulder"], index["pose.right_shoulder"]
+        both = found[:, :, left, :1] * found[:, :, right, :1]  # (batch, frames, 1)
+        frames = ops.sum(both, axis=1, keepdims=True)
+        middle = (values[:, :, left, :2] + values[:, :, right, :2]) * 0.5
+        apart = values[:, :, left, :2] - values[:, :, right, :2]
+        width = ops.sqrt(ops.sum(apart * apart, axis=2, keepdims=True))
+        some = ops.maximum(frames, 1.0)
+        centre = ops.sum(middle * both, axis=1, keepdims=True) / some  # (batch, 1, 2)
+        scale = ops.sum(width * both, axis=1, keepdims=True) / some  # (batch, 1, 1)
+
+        points = ops.maximum(ops.sum(found[..., :2], axis=(1, 2), keepdims=True), 1.0)
+        mean = ops.sum(values[..., :2], axis=(1, 2), keepdims=True) / points  # (batch, 1, 1, 2)
+        offset = (values[..., :2] - mean) * found[..., :2]
+        spread = ops.sqrt(ops.sum(offset * offset, axis=(1, 2, 3), keepdims=True) / points[..., :1])
+
+        seen = ops.greater(ops.expand_dims(frames, 1), 0.0)
+        centre = ops.where(seen, ops.expand_dims(centre, 1), mean)
+        scale = ops.where(seen, ops.expand_dims(scale, 1), spread)
+        # z is counted from the hips for the pose and from the wrist for a hand: it has no common origin to move.
+        moved = ops.concatenate([values[..., :2] - centre, values[..., 2:]], axis=-1)
+        return moved / ops.maximum(scale, _SMALLEST_SHOULDER_WIDTH)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "topology": self.topology,
+            "coordinate_system": self.coordinate_system,
+            "standardized": self.standardized,
+        }
+
+
+def adapt_normalization(
+    model: keras.Model, inputs: dict[str, np.ndarray], layer_name: str = "body"
+) -> dict[str, np.ndarray]:
+    """Gives a standardizing `BodyNormalization` the mean and standard deviation of the training part.
+
+    Args:
+        model: With a layer of that name.
+        inputs: `landmarks`, float32 (samples, frames, points, 3); missing values do not count.
+        layer_name: Name of the layer.
+
+    Returns:
+        `mean` and `std`, float32 (points, 3), in the layer's coordinate system.
+    """
+    layer = model.get_layer(layer_name)
+    landmarks = inputs[LANDMARKS]
+    count = np.zeros(landmarks.shape[2:])
+    total, squares = np.zeros_like(count), np.zeros_like(count)
+    for start in range(0, len(landmarks), 256):
+        batch = landmarks[start : start + 256]
+        found = ~np.isnan(batch)
+        values = np.asarray(layer(batch), np.float64)
+        count += found.sum(axis=(0, 1))
+        total += values.sum(axis=(0, 1))
+        squares += (values**2).sum(axis=(0, 1))
+    some = np.maximum(count, 1)
+    mean = total / some
+    deviation = np.sqrt(np.maximum(squares / some - mean**2, 0))
+    # A value that never changes (or was never found) says nothing: it stays as it is.
+    deviation[deviation < _SMALLEST_DEVIATION] = 1.0
+    layer.mean.assign(mean)
+    layer.deviation.assign(deviation)
+    return {"mean": mean.astype(np.float32), "std": deviation.astype(np.float32)}
+
+
+@keras.saving.register_keras_serializable("signport")
+class MaskFrames(keras.layers.Layer):
+    """Sets masked frames to 0: values (batch, frames, …) and mask (batch, frames) → (batch, frames, …)."""
+
+    def call(self, values_and_mask: list[Any]) -> Any:
+        values, mask = values_and_mask
+        return values * _spread(mask, values)
+
+    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        return input_shape[0]
+
+
+@keras.saving.register_keras_serializable("signport")
+class MaskedMean(keras.layers.Layer):
+    """Mean over the frames that are not masked: values (batch, frames, …, channels) → (batch, channels).
+
+    Axes between frames and channels, such as points, are averaged too; without any frame it answers 0.
+    """
+
+    def call(self, values_and_mask: list[Any]) -> Any:
+        values, mask = values_and_mask
+        if len(values.shape) > 3:
+            values = ops.mean(values, axis=tuple(range(2, len(values.shape) - 1)))
+        total = ops.sum(values * _spread(mask, values), axis=1)
+        return total / ops.maximum(ops.sum(mask, axis=1, keepdims=True), 1.0)
+
+    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        return (input_shape[0][0], input_shape[0][-1])
+
+
+def _spread(mask: Any, values: Any) -> Any:
+    for _ in range(len(values.shape) - 2):
+        mask = ops.expand_dims(mask, -1)
+    return mask
+
+
+@keras.saving.register_keras_serializable("signport")
+class PositionEmbedding(keras.layers.Layer):
+    """Adds a trained vector to each frame: (batch, frames, channels) → the same shape."""
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        initializer = keras.initializers.RandomNormal(stddev=0.02)
+        self.positions = self.add_weight(shape=input_shape[1:], initializer=initializer, name="positions")
+        self.built = True
+
+    def call(self, values: Any) -> Any:
+        return values + self.positions
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+
+@keras.saving.register_keras_serializable("signport")
+class ScaledDotProductAttention(keras.layers.Layer):
+    """Attention of every frame to all that are not masked (Vaswani et al. 2017, eq. 1), without its projections.
+
+    Queries, keys, values (batch, frames, channels) and mask (batch, frames) → (batch, frames, channels).
+
+    Args:
+        heads: Into which the channels are divided.
+    """
+
+    def __init__(self, heads: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.heads = heads
+
+    def build(self, _input_shape: Any) -> None:
+        self.built = True
+
+    def call(self, queries_keys_values_mask: list[Any]) -> Any:
+        queries, keys, values, mask = queries_keys_values_mask
+        frames, channels = queries.shape[1:]
+        size = channels // self.heads
+
+        def split(x: Any) -> Any:
+            return ops.transpose(ops.reshape(x, (-1, frames, self.heads, size)), (0, 2, 1, 3))
+
+        scores = ops.matmul(split(queries * size**-0.5), ops.transpose(split(keys), (0, 1, 3, 2)))
+        hidden = ops.expand_dims(ops.expand_dims((1.0 - mask) * _MASKED_SCORE, 1), 1)  # (batch, 1, 1, frames)
+        mixed = ops.matmul(ops.softmax(scores + hidden, axis=-1), split(values))
+        return ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, frames, channels))
+
+    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        return input_shape[0]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "heads": self.heads}
