@@ -5,6 +5,7 @@ own, and a ratio is taken within the round; the table shows the median round and
 """
 
 import argparse
+import math
 from statistics import median
 
 from rich.console import Console
@@ -26,7 +27,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     job = load_job(arguments.run)
-    options = Options(threads=tuple(arguments.threads), repeats=arguments.repeats)
+    options = Options(threads=tuple(arguments.threads), repeats=arguments.repeats, measure_s=math.inf)
     rounds = [run_runtime(arguments.runtime, job, options) for _ in range(arguments.rounds)]
     if rounds[0].status != "ran":
         raise SystemExit(rounds[0].reason)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from tests.parity.faked_run import FRAMES, fused_lstm_file
 
 from signport.export.check import Gate, judge, judge_graph, least_share
 from signport.export.exporter import require_export
@@ -73,3 +74,32 @@ def test_a_wrong_input_shape_and_float_islands_are_found(pipeline):
     assert [gate.name for gate in wrong if not gate.passed] == ["int8 inputs of the wrong shape"]
     islands = judge_graph("int8", float32, [(1, 128)])
     assert "int8 float operators inside" in [gate.name for gate in islands if not gate.passed]
+
+
+def test_a_fused_lstm_passes_only_where_it_was_asked_for():
+    content, shapes = fused_lstm_file(), [(1, FRAMES, 75, 3)]
+    assert all(gate.passed for gate in judge_graph("float32", content, shapes, fused_lstm=True))
+    broken = {gate.name: gate.value for gate in judge_graph("float32", content, shapes) if not gate.passed}
+    assert broken == {"float32 variable tensors": 2, "float32 fused recurrent operators": 1}
+
+
+def test_a_loop_and_a_resource_variable_break_even_with_the_fused_lstm():
+    import tensorflow as tf
+
+    class Counting(tf.Module):
+        def __init__(self):
+            self.calls = tf.Variable(0.0)
+
+        @tf.function(input_signature=[tf.TensorSpec([1, 3], tf.float32)])
+        def answer(self, values):
+            self.calls.assign_add(1.0)
+            return tf.while_loop(lambda i, _: i < 3, lambda i, v: (i + 1, tf.tanh(v)), [0, values])[1] + self.calls
+
+    module = Counting()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([module.answer.get_concrete_function()], module)
+    converter.experimental_enable_resource_variables = True
+    content = converter.convert()
+    for fused in (False, True):
+        gates = judge_graph("float32", content, [(1, 3)], fused_lstm=fused)
+        broken = [gate.name for gate in gates if not gate.passed]
+        assert broken == ["float32 control-flow operators", "float32 variable tensors"]

@@ -3,8 +3,8 @@ import pytest
 
 from signport.errors import SignportError
 from signport.export.exporter import require_export
-from signport.export.flatbuffer import get_metadata, operators, read_model, set_metadata, write_model
-from signport.export.golden import worst_margin_rows
+from signport.export.flatbuffer import get_metadata, operator_counts, operators, read_model, set_metadata, write_model
+from signport.export.golden import golden_samples, worst_margin_rows
 from signport.export.metadata import ModelInfo, append_labels, describe, finish, read_labels
 from signport.models.litert import LiteRtModel
 
@@ -52,6 +52,22 @@ def test_labels_survive_outside_ascii(content):
 def test_what_is_no_model_is_refused_in_one_line(broken):
     with pytest.raises(SignportError, match="not a TFLite model"):
         read_model(broken, "broken.tflite")
+
+
+def test_golden_vectors_of_long_clips_are_fewer():
+    def fit(*shape):
+        return golden_samples({"landmarks": np.zeros((1, *shape), np.float32)})
+
+    assert fit(21, 3) == fit(30, 75, 3) == 400
+    assert 32 < fit(300, 59, 3) < fit(60, 136, 3) < 400
+    assert fit(300, 59, 3) * 300 * 59 * 3 * 4 <= 16e6
+    assert fit(3000, 543, 3) == 32
+
+
+def test_operators_without_an_output_are_counted(content):
+    model = read_model(content)
+    model.subgraphs[0].operators[-1].outputs = np.array([], np.int32)
+    assert operator_counts(write_model(model))["SOFTMAX"] == 1
 
 
 def test_half_of_the_golden_samples_are_the_ones_nearest_to_a_tie():

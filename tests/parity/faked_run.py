@@ -5,6 +5,7 @@ test puts a fault in.
 """
 
 import shutil
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ from signport.parity import desktop
 CLASSES = ("None", "A", "B", "C")
 CANNED = ("None", "Closed_Fist", "Open_Palm")
 SAMPLES = 60
+FRAMES = 12
+CLIP_FORMATS = ("float32", "float16", "dynamic")
 
 
 def fresh_run(tmp_path_factory, tmp_path: Path) -> Path:
@@ -31,6 +34,43 @@ def fresh_run(tmp_path_factory, tmp_path: Path) -> Path:
         _build(building / "export")
         building.rename(original)
     return Path(shutil.copytree(original, tmp_path / "run"))
+
+
+def fresh_clip_run(tmp_path_factory, tmp_path: Path) -> Path:
+    """A copy of a faked run of a sequence model, (12, 75, 3) landmarks with missing frames, without int8."""
+    original = tmp_path_factory.getbasetemp() / "faked-clip-run"
+    if not original.is_dir():
+        building = tmp_path_factory.mktemp("building-clips") / "run"
+        _build_clips(building / "export")
+        building.rename(original)
+    return Path(shutil.copytree(original, tmp_path / "clip-run"))
+
+
+def clips(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """float32 (count, 12, 75, 3) padded with NaN, classes, and numbers of frames; hands drop out now and then."""
+    random = np.random.default_rng(seed)
+    labels, lengths = np.arange(count) % len(CLASSES), random.integers(4, FRAMES + 1, count)
+    values = (_clip_prototypes()[labels][:, None] + random.normal(0, 0.1, (count, FRAMES, 75, 3))).astype(np.float32)
+    values[random.random((count, FRAMES)) < 0.15, 33:] = np.nan
+    values[np.arange(FRAMES) >= lengths[:, None]] = np.nan
+    return values, labels, lengths
+
+
+@cache
+def fused_lstm_file() -> bytes:
+    """A float32 file with the fused LSTM operator, which keeps its state between calls; input (1, 12, 75, 3)."""
+    import tensorflow as tf
+    import tf_keras
+
+    tf_keras.utils.set_random_seed(3)
+    landmarks = tf_keras.Input((FRAMES, 75, 3))
+    hidden = tf_keras.layers.LSTM(8)(tf_keras.layers.Reshape((FRAMES, 225))(landmarks))
+    model = tf_keras.Model(landmarks, tf_keras.layers.Dense(len(CLASSES), activation="softmax")(hidden))
+
+    def answer(landmarks):
+        return model(tf.where(tf.math.is_nan(landmarks), 0.0, landmarks), training=False)
+
+    return _converted({"landmarks": (FRAMES, 75, 3)}, answer, ("probabilities", CLASSES), trackable=model)
 
 
 def reseal(run: Path, form: str, content: bytes) -> None:
@@ -102,6 +142,47 @@ def _build(export: Path) -> None:
     write_json(export / "card.json", card)
 
 
+def _clip_prototypes() -> np.ndarray:
+    return np.random.default_rng(7).normal(0, 1, (len(CLASSES), 75, 3)).astype(np.float32)
+
+
+def _build_clips(export: Path) -> None:
+    """The mean of what was found, then one dense layer."""
+    inputs, labels, _ = clips(SAMPLES, seed=1)
+    weights = (_clip_prototypes().reshape(len(CLASSES), -1).T * 0.05).astype(np.float32)
+
+    def answer(landmarks):
+        import tensorflow as tf
+
+        found = tf.equal(landmarks, landmarks)
+        total = tf.reduce_sum(tf.where(found, landmarks, tf.zeros_like(landmarks)), axis=1)
+        mean = total / tf.maximum(tf.reduce_sum(tf.cast(found, tf.float32), axis=1), 1.0)
+        return tf.nn.softmax(tf.matmul(tf.reshape(mean, [1, 225]), weights))
+
+    count = np.isfinite(inputs).sum(axis=1).astype(np.float32)
+    mean = np.nansum(inputs, axis=1, dtype=np.float32) / np.maximum(count, 1)
+    export.mkdir(parents=True)
+    files = {}
+    for form in (FORMATS[name] for name in CLIP_FORMATS):
+        content = _converted({"landmarks": (FRAMES, 75, 3)}, answer, ("probabilities", CLASSES), form)
+        (export / form.file_name).write_bytes(content)
+        files[form.name] = {"file": form.file_name, "sha256": sha256_bytes(content), "bytes": len(content)}
+    sample_ids = [f"clip-{row:02d}" for row in range(SAMPLES)]
+    write_golden(export, {"landmarks": inputs}, _softmax(mean.reshape(SAMPLES, -1) @ weights), labels, sample_ids)
+    card = {
+        "name": "faked-clips-001",
+        "family": "lstm",
+        "topology": "pose_hands_75",
+        "output": "probabilities",
+        "classes": list(CLASSES),
+        "inputs": [{"name": "landmarks", "shape": [1, FRAMES, 75, 3], "dtype": "float32", "description": ""}],
+        "outputs": [{"name": "probabilities", "shape": [1, len(CLASSES)], "dtype": "float32", "description": ""}],
+        "files": files,
+        "metrics": {"test_samples": SAMPLES},
+    }
+    write_json(export / "card.json", card)
+
+
 def _softmax(logits: np.ndarray) -> np.ndarray:
     raised = np.exp(logits - logits.max(axis=1, keepdims=True))
     return (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
@@ -125,12 +206,14 @@ def _head(labels: tuple[str, ...], random: np.random.Generator) -> bytes:
     return _converted({"embedding": (128,)}, answer, ("probabilities", labels), threshold=0.5)
 
 
-def _converted(shapes, answer, output, form=FORMATS["float32"], *, representative=None, threshold=None) -> bytes:
+def _converted(
+    shapes, answer, output, form=FORMATS["float32"], *, representative=None, threshold=None, trackable=None
+) -> bytes:
     import tensorflow as tf
 
     signature = [tf.TensorSpec([1, *shape], tf.float32, name=name) for name, shape in shapes.items()]
     function = tf.function(answer, input_signature=signature, autograph=False).get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], trackable)
     if form.optimize:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if form.float16:

@@ -7,11 +7,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.parity.faked_run import SAMPLES, fresh_run, reseal, without_runtime
+from tests.parity.faked_run import (
+    CLIP_FORMATS,
+    SAMPLES,
+    fresh_clip_run,
+    fresh_run,
+    fused_lstm_file,
+    reseal,
+    without_runtime,
+)
 
 from signport.errors import GateError, SignportError
 from signport.export.flatbuffer import read_model, write_model
+from signport.export.golden import read_golden, write_golden
 from signport.files import read_json, write_json
+from signport.models.litert import LiteRtModel
 from signport.parity.answers import Options
 from signport.parity.report import parity
 from signport.parity.table import print_report
@@ -75,7 +85,8 @@ def test_every_file_passes_in_every_runtime_and_the_table_shows_it(run, capsys):
     content = json.loads((run / "parity/parity.json").read_text())
     assert content == json.loads(json.dumps(report.content))
     runtimes = content["targets"]["desktop"]["runtimes"]
-    wanted = ["ai-edge-litert", "tf.lite"] + (["tflite-runtime"] if sys.version_info < (3, 12) else [])
+    wanted = ["ai-edge-litert", "compiled-model", "tf.lite"]
+    wanted += ["tflite-runtime"] if sys.version_info < (3, 12) else []
     assert [name for name, one in runtimes.items() if one["status"] == "ran"] == wanted
     for name in wanted:
         assert list(runtimes[name]["formats"]) == ["float32", "float16", "dynamic", "int8"]
@@ -89,11 +100,50 @@ def test_every_file_passes_in_every_runtime_and_the_table_shows_it(run, capsys):
     assert runtimes["ai-edge-litert"]["formats"]["float32"]["figures"]["max_abs"] < 1e-5
     assert runtimes["ai-edge-litert"]["formats"]["int8"]["figures"]["max_abs"] > 0
     assert runtimes["tf.lite"]["formats"]["int8"]["against_reference"]["steps"] <= 1
+    for found in runtimes["compiled-model"]["formats"].values():
+        assert found["against_reference"]["max_abs"] == 0
     print_report(report)
     table = capsys.readouterr().out
     assert f"{SAMPLES} golden samples" in table
     assert "tf.lite" in table
+    assert "not exported" not in table
     assert "passed" in table
+
+
+def test_a_sequence_model_without_int8_passes_and_its_int8_is_a_dash(tmp_path_factory, tmp_path, capsys, quick):
+    run = fresh_clip_run(tmp_path_factory, tmp_path)
+    report = parity(run, options=replace(QUICK, threads=(1, 2)))
+    report.require()
+    runtimes = report.content["targets"]["desktop"]["runtimes"]
+    for name in ("ai-edge-litert", "compiled-model"):
+        assert list(runtimes[name]["formats"]) == list(CLIP_FORMATS)
+        assert runtimes[name]["formats"]["float32"]["accuracy"]["value"] == 1
+        assert runtimes[name]["formats"]["float32"]["latency_us"]["2"]["repeats"] == QUICK.repeats
+    print_report(report)
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "not exported" in line)
+    assert "int8" in line
+    assert "-" in line
+
+
+def test_a_fused_lstm_that_was_asked_for_passes_where_it_runs_and_compiled_model_is_skipped(
+    tmp_path_factory, tmp_path, quick
+):
+    run = fresh_clip_run(tmp_path_factory, tmp_path)
+    content = fused_lstm_file()
+    _only(run, "float32")
+    reseal(run, "float32", content)
+    inputs, _, labels = read_golden(run / "export")
+    answers = LiteRtModel(content).predict([inputs["landmarks"]])
+    write_golden(run / "export", inputs, answers, labels, [str(row) for row in range(SAMPLES)])
+    unasked = parity(run, options=QUICK)
+    assert any("variable tensors: 2 (BREAKS" in words for words in unasked.broken)
+    card = read_json(run / "export/card.json")
+    write_json(run / "export/card.json", {**card, "lstm": "fused"})
+    asked = parity(run, options=QUICK)
+    asked.require()
+    skipped = asked.content["targets"]["desktop"]["runtimes"]["compiled-model"]
+    assert skipped["status"] == "skipped"
+    assert "variable tensors" in skipped["reason"]
 
 
 def test_a_runtimes_own_fault_shows_as_the_runtimes(run, tmp_path, monkeypatch, quick):
@@ -141,6 +191,7 @@ def test_a_missing_runtime_is_skipped_and_says_how_to_get_it(run, tmp_path, monk
 def test_nothing_that_could_be_run_is_not_a_pass(run, tmp_path, monkeypatch, quick):
     _fake_tflite_runtime(tmp_path, monkeypatch, "raise ModuleNotFoundError(name='tflite_runtime')")
     without_runtime(monkeypatch, "ai-edge-litert")
+    without_runtime(monkeypatch, "compiled-model")
     report = parity(run, options=QUICK)
     assert report.status == "skipped"
     with pytest.raises(GateError, match="nothing could be run"):

@@ -6,12 +6,26 @@ import sys
 import typer
 from typer.core import TyperGroup
 
-from signport.cli import bundle, cache, capture, doctor, embed, evaluate, export, inspect, parity, render, table, train
+from signport.cli import (
+    bundle,
+    cache,
+    capture,
+    doctor,
+    embed,
+    evaluate,
+    export,
+    inspect,
+    parity,
+    render,
+    stream,
+    table,
+    train,
+)
 from signport.errors import SignportError
 
 _PIPELINE = (
     "render", "capture", "import", "cache", "train", "evaluate",
-    "export", "bundle", "parity", "embed", "inspect", "doctor",
+    "export", "bundle", "parity", "stream", "embed", "inspect", "doctor",
 )  # fmt: skip
 
 
@@ -35,7 +49,7 @@ app.add_typer(render.app, name="render")
 app.add_typer(capture.app, name="capture")
 app.add_typer(table.app, name="import")
 app.add_typer(cache.app, name="cache")
-for verb in (train, evaluate, export, bundle, parity, embed, inspect, doctor):
+for verb in (train, evaluate, export, bundle, parity, stream, embed, inspect, doctor):
     verb.register(app)
 
 

@@ -7,12 +7,18 @@ from typing import Literal
 import numpy as np
 
 from signport.export.convert import FORMATS
-from signport.export.flatbuffer import Operator, operators
+from signport.export.flatbuffer import Operator, operators, variable_tensors
 from signport.models.gates import Gates
 from signport.quantization.agreement import Agreement
 from signport.training.metrics import wilson_interval
 
 _Z = 1.96  # of a 95 % interval
+# TFLite's operators by what they do (schema.fbs, `BuiltinOperator`). Browsers' and phones' compilers cut a graph at a
+# branch or a loop; LiteRT.js and CompiledModel refuse whatever keeps state between calls (design §8).
+_CONTROL_FLOW = frozenset({"CALL", "CALL_ONCE", "IF", "WHILE", "STABLEHLO_CASE", "STABLEHLO_WHILE"})
+_RESOURCES = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"})
+_FUSED_LSTM = frozenset({"LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM"})
+_FUSED_RECURRENT = _FUSED_LSTM | {"RNN", "UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN", "SVDF"}
 
 
 @dataclass(frozen=True)
@@ -109,13 +115,16 @@ def least_share(wanted: float, samples: int) -> float:
     return (samples - missed) / samples
 
 
-def judge_graph(form: str, content: bytes, input_shapes: list[tuple[int, ...]]) -> list[Gate]:
-    """Judges what a file is made of: no Flex or custom operator, the right inputs, int8 where it must be.
+def judge_graph(
+    form: str, content: bytes, input_shapes: list[tuple[int, ...]], *, fused_lstm: bool = False
+) -> list[Gate]:
+    """Judges what a file is made of: nothing that an app's runtime lacks, the right inputs, int8 where it must be.
 
     Args:
         form: Name of the export format.
         content: The `.tflite`.
         input_shapes: Shapes that the inputs must have, batch axis included.
+        fused_lstm: Whether the fused LSTM operator was asked for; its own state is then allowed, and nothing else.
     """
     from ai_edge_litert.interpreter import Interpreter
 
@@ -124,6 +133,8 @@ def judge_graph(form: str, content: bytes, input_shapes: list[tuple[int, ...]]) 
     shapes = [tuple(int(size) for size in detail["shape"]) for detail in interpreter.get_input_details()]
     gates = [
         Gate(f"{form} Flex and custom operators", sum(operator.custom for operator in found), 0, "most"),
+        Gate(f"{form} control-flow operators", _count(found, _CONTROL_FLOW), 0, "most"),
+        *_state_gates(form, content, found, _FUSED_LSTM if fused_lstm else frozenset()),
         Gate(
             f"{form} inputs of the wrong shape",
             sum(a != b for a, b in zip(shapes, input_shapes, strict=True)),
@@ -134,6 +145,18 @@ def judge_graph(form: str, content: bytes, input_shapes: list[tuple[int, ...]]) 
     if FORMATS[form].quantized:
         gates.append(Gate(f"{form} float operators inside", _float_islands(found), 0, "most"))
     return gates
+
+
+def _count(found: list[Operator], names: frozenset[str]) -> int:
+    return sum(operator.name in names for operator in found)
+
+
+def _state_gates(form: str, content: bytes, found: list[Operator], allowed: frozenset[str]) -> list[Gate]:
+    variables = variable_tensors(content, but_of=allowed) + _count(found, _RESOURCES)
+    return [
+        Gate(f"{form} variable tensors", variables, 0, "most"),
+        Gate(f"{form} fused recurrent operators", _count(found, _FUSED_RECURRENT - allowed), 0, "most"),
+    ]
 
 
 def _float_islands(found: list[Operator]) -> int:

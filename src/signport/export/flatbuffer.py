@@ -93,9 +93,31 @@ def operators(content: bytes) -> list[Operator]:
 
 
 def operator_counts(content: bytes) -> dict[str, int]:
-    """How often each operator occurs, as `NAME (output type)`, most frequent first."""
-    counts = Counter(f"{operator.name} ({operator.outputs[0]})" for operator in operators(content))
+    """How often each operator occurs, as `NAME (output type)`, most frequent first; some have no output."""
+    counts = Counter(
+        f"{operator.name} ({operator.outputs[0]})" if operator.outputs else operator.name
+        for operator in operators(content)
+    )
     return dict(counts.most_common())
+
+
+def variable_tensors(content: bytes, *, but_of: frozenset[str] = frozenset()) -> int:
+    """How many tensors keep their values from one call to the next (schema.fbs: `is_variable`).
+
+    Args:
+        content: The `.tflite`.
+        but_of: Operators whose own state is not counted.
+    """
+    model, builtin = read_model(content), _names(schema.BuiltinOperator)
+    count = 0
+    for graph in model.subgraphs:
+        allowed: set[int] = set()
+        for operator in graph.operators:
+            code = model.operatorCodes[operator.opcodeIndex]
+            if builtin[max(code.builtinCode, code.deprecatedBuiltinCode)] in but_of:
+                allowed.update(int(index) for index in operator.inputs)
+        count += sum(tensor.isVariable and index not in allowed for index, tensor in enumerate(graph.tensors))
+    return count
 
 
 def name_tensors(model: Any, inputs: list[str], output: str) -> None:

@@ -1,6 +1,6 @@
 """Golden vectors: real inputs and the float model's answers, so that any device can be held to them."""
 
-import io
+import math
 import zipfile
 import zlib
 from pathlib import Path
@@ -9,13 +9,32 @@ import numpy as np
 
 from signport.datasets.cache import LandmarkCache
 from signport.errors import SignportError
-from signport.files import write_bytes
+from signport.files import write_npz
 
 GOLDEN_FILE = "golden.npz"
 IMAGES_FILE = "golden_images.npz"
 _INPUT = "input_"
+_MOST_SAMPLES = 400
+_LEAST_SAMPLES = 32
+_MOST_BYTES = 16_000_000  # of inputs, uncompressed: 400 clips of 300 frames × 59 points would be 85 MB
 # What NumPy raises or passes on for a damaged npz archive.
 DAMAGED = (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError)
+
+
+def golden_samples(inputs: dict[str, np.ndarray]) -> int:
+    """How many samples golden vectors hold at most: 400, or as many as fit into 16 MB, but no fewer than 32.
+
+    Args:
+        inputs: Name → array (samples, …).
+
+    Example:
+        >>> golden_samples({"landmarks": np.zeros((1, 21, 3), np.float32)})
+        400
+        >>> golden_samples({"landmarks": np.zeros((1, 300, 59, 3), np.float32)})
+        75
+    """
+    each: int = sum(values.dtype.itemsize * math.prod(values.shape[1:]) for values in inputs.values())
+    return max(_LEAST_SAMPLES, min(_MOST_SAMPLES, _MOST_BYTES // each))
 
 
 def worst_margin_rows(answers: np.ndarray, samples: int, seed: int) -> np.ndarray:
@@ -42,7 +61,7 @@ def write_golden(
     folder: Path, inputs: dict[str, np.ndarray], output: np.ndarray, labels: np.ndarray, sample_ids: list[str]
 ) -> None:
     """Writes `golden.npz`: `input_<name>`, `output`, `label` and `sample_id`, each with the sample axis first."""
-    _write_npz(
+    write_npz(
         folder / GOLDEN_FILE,
         {
             **{_INPUT + name: values for name, values in inputs.items()},
@@ -80,7 +99,7 @@ def write_golden_images(folder: Path, cache: LandmarkCache, rows: np.ndarray, cl
         images[f"image_{len(labels)}"] = cv2.imencode(".png", image)[1].ravel()
         labels.append(classes.index(names[row]))
     if labels:
-        _write_npz(folder / IMAGES_FILE, {**images, "label": np.array(labels, np.int64)})
+        write_npz(folder / IMAGES_FILE, {**images, "label": np.array(labels, np.int64)})
     return len(labels)
 
 
@@ -99,10 +118,3 @@ def read_golden(folder: Path) -> tuple[dict[str, np.ndarray], np.ndarray, np.nda
         raise SignportError(f"{path}: no such file; run `signport export` first") from None
     except DAMAGED as error:
         raise SignportError(f"{path}: damaged golden vectors ({error}); run `signport export` again") from error
-
-
-def _write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """As `numpy.savez_compressed`; NumPy gives the archive's entries a fixed time, so equal arrays give equal bytes."""
-    stream = io.BytesIO()
-    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
-    write_bytes(path, stream.getvalue())

@@ -16,8 +16,9 @@ class Options:
 
     Attributes:
         threads: Thread counts that latency is measured at; outputs are taken at the first.
-        repeats: Timed calls for each file and thread count.
-        warm_up: Calls before them that are not counted.
+        repeats: Timed calls for each file and thread count, at most.
+        warm_up: Calls before them that are not counted, at most.
+        measure_s: When a measurement ends although calls are left, in seconds; no sooner than after 10 calls.
         timeout_s: Longest time that one runtime may take for all files, in seconds.
         stream_frames: Frames that a `.task` must answer in LIVE_STREAM mode as an endurance test; 0 leaves it out.
     """
@@ -25,6 +26,7 @@ class Options:
     threads: tuple[int, ...] = (1, 2)
     repeats: int = 300
     warm_up: int = 50
+    measure_s: float = 0.3
     timeout_s: float = 900.0
     stream_frames: int = 0
 
@@ -125,7 +127,7 @@ class RuntimeAnswers:
 
     Attributes:
         runtime: The runtime's name.
-        status: `ran`, `skipped` (it is not here), or `failed` (it could not be started).
+        status: `ran`, `skipped` (it is not here, or takes no such files), or `failed` (it could not be started).
         reason: Why not, and how to get it.
         version: Of the runtime.
         files: Format → answer.

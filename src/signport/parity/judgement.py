@@ -175,7 +175,8 @@ def _judge_file(
         drop = floating.value - accuracy.value if floating and accuracy else None
     found = judge(form, agreement, gates, reference_scale=job.scale, accuracy_drop=drop)
     if is_reference:
-        found += judge_graph(form, content, [(1, *values.shape[1:]) for values in job.inputs.values()])
+        shapes = [(1, *values.shape[1:]) for values in job.inputs.values()]
+        found += judge_graph(form, content, shapes, fused_lstm=job.card.get("lstm") == "fused")
     against: dict[str, float | None] = {}
     if reference is not None and reference.output is not None and agreement.finite:
         against, more = _judge_runtime(

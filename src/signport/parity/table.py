@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from signport.export.convert import FORMATS
 from signport.parity.answers import Latency
 from signport.parity.figures import Accuracy
 from signport.parity.judgement import FileResult, RuntimeResult
@@ -34,8 +35,12 @@ def print_report(report: ParityReport) -> None:
     blank = [""] if several else []
     if keras:
         table.add_row(*blank, "Keras float", "keras", "", "", "", "", _accuracy(Accuracy(**keras)))
-    for form, path in report.job.files.items():
+    for form in FORMATS:
         table.add_section()
+        if form not in report.job.files:
+            table.add_row(*blank, form, "-", *["-"] * (5 + len(threads)), "not exported")
+            continue
+        path = report.job.files[form]
         for result in report.results:
             if form in result.files:
                 cells = _cells(result.files[form], path.stat().st_size, threads)

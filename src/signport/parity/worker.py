@@ -6,36 +6,59 @@ imported, and `<format>.json` and `<format>.npy` as soon as a file is done, so t
 """
 
 import importlib
+import itertools
 import json
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-# Runtime → module that holds `Interpreter`, its distribution.
+
+@dataclass(frozen=True)
+class Runtime:
+    """A Python runtime of `.tflite` files.
+
+    Attributes:
+        package: What has to be importable.
+        distribution: The distribution that it comes in.
+        module: Holds `Interpreter`, TFLite's own or one that answers like it.
+    """
+
+    package: str
+    distribution: str
+    module: str
+
+
 RUNTIMES = {
-    "ai-edge-litert": ("ai_edge_litert.interpreter", "ai-edge-litert"),
-    "tf.lite": ("tensorflow.lite.python.interpreter", "tensorflow"),
-    "tflite-runtime": ("tflite_runtime.interpreter", "tflite-runtime"),
+    "ai-edge-litert": Runtime("ai_edge_litert", "ai-edge-litert", "ai_edge_litert.interpreter"),
+    "compiled-model": Runtime("ai_edge_litert", "ai-edge-litert", "signport.parity.compiled_model"),
+    "tf.lite": Runtime("tensorflow", "tensorflow", "tensorflow.lite.python.interpreter"),
+    "tflite-runtime": Runtime("tflite_runtime", "tflite-runtime", "tflite_runtime.interpreter"),
 }
 MISSING_STATUS = 77  # the exit status for "skipped" in Automake's test protocol
+_WARM_UP_SHARE = 0.2  # of the time that is measured for
+_LEAST_WARM_UP = 3
+_LEAST_REPEATS = 10
 _TOP_MODULES = ("ai_edge_litert", "tensorflow", "tflite_runtime", "mediapipe", "keras")
 
 
 def main(runtime: str, folder: Path) -> int:
     """Runs all files of a job; returns the exit status."""
-    module, distribution = RUNTIMES[runtime]
+    chosen = RUNTIMES[runtime]
     try:
-        interpreter_type = importlib.import_module(module).Interpreter
+        interpreter_type = importlib.import_module(chosen.module).Interpreter
     except ModuleNotFoundError as error:
-        if error.name != module.partition(".")[0]:
+        # ai-edge-litert before 2.0 has no `compiled_model`: that runtime, too, is then not here.
+        if (error.name or "").partition(".")[0] != chosen.package:
             raise
         return MISSING_STATUS
     try:
-        version = metadata.version(distribution)
+        version = metadata.version(chosen.distribution)
     except metadata.PackageNotFoundError:
         version = "unknown"
     _write(folder / "runtime.json", {"version": version, "modules": [m for m in _TOP_MODULES if m in sys.modules]})
@@ -66,7 +89,7 @@ def _run(
         tensors = _in_file_order(interpreter.get_input_details(), inputs)
         if output is None:
             output = _answer(interpreter, tensors)
-        latency[threads] = _measure(interpreter, tensors, job["warm_up"], job["repeats"])
+        latency[threads] = _measure(interpreter, tensors, job)
     assert output is not None
     return output, {"load_ms": load_ms, "latency": latency}
 
@@ -81,7 +104,7 @@ def _in_file_order(details: list[dict[str, Any]], inputs: dict[str, np.ndarray])
         if found != expected or detail["dtype"] != np.float32:
             kind = np.dtype(detail["dtype"]).name
             raise ValueError(f"input {detail['name']} is {kind} {found}, expected float32 {expected}")
-    return [(detail["index"], inputs[detail["name"]].astype(np.float32)) for detail in details]
+    return [(detail["index"], inputs[detail["name"]].astype(np.float32, copy=False)) for detail in details]
 
 
 def _answer(interpreter: Any, tensors: list[tuple[int, np.ndarray]]) -> np.ndarray:
@@ -100,23 +123,35 @@ def _answer(interpreter: Any, tensors: list[tuple[int, np.ndarray]]) -> np.ndarr
     return output
 
 
-def _measure(
-    interpreter: Any, tensors: list[tuple[int, np.ndarray]], warm_up: int, repeats: int
-) -> dict[str, float | int]:
-    """Times `invoke` alone, over the samples in turn; microseconds."""
-    samples = len(tensors[0][1])
-    times = np.empty(repeats)
-    for call in range(-warm_up, repeats):
+def _measure(interpreter: Any, tensors: list[tuple[int, np.ndarray]], job: dict[str, Any]) -> dict[str, float | int]:
+    """Times `invoke` alone, over the samples in turn; microseconds.
+
+    Each of warm-up and measurement ends after its number of calls, or when its time is up and the least that a median
+    needs has been done: a model of 25 ms must not take minutes, one of 2 µs is over before the time is.
+    """
+    calls = _timed_calls(interpreter, tensors)
+    list(_at_most(calls, job["warm_up"], job["measure_s"] * _WARM_UP_SHARE, _LEAST_WARM_UP))
+    times = list(_at_most(calls, job["repeats"], job["measure_s"], _LEAST_REPEATS))
+    p5, median, p95 = np.percentile(times, (5, 50, 95))
+    return {"median_us": float(median), "p5_us": float(p5), "p95_us": float(p95), "repeats": len(times)}
+
+
+def _timed_calls(interpreter: Any, tensors: list[tuple[int, np.ndarray]]) -> Iterator[float]:
+    """Microseconds of one call after another, without end."""
+    for row in itertools.cycle(range(len(tensors[0][1]))):
         for index, values in tensors:
-            row = call % samples
             interpreter.set_tensor(index, values[row : row + 1])
         start = time.perf_counter_ns()
         interpreter.invoke()
-        elapsed = time.perf_counter_ns() - start
-        if call >= 0:
-            times[call] = elapsed / 1e3
-    p5, median, p95 = np.percentile(times, (5, 50, 95))
-    return {"median_us": float(median), "p5_us": float(p5), "p95_us": float(p95), "repeats": repeats}
+        yield (time.perf_counter_ns() - start) / 1e3
+
+
+def _at_most(calls: Iterator[float], wanted: int, seconds: float, least: int) -> Iterator[float]:
+    end = time.perf_counter() + seconds
+    for done, elapsed in enumerate(itertools.islice(calls, wanted), start=1):
+        yield elapsed
+        if done >= least and time.perf_counter() > end:
+            return
 
 
 def peak_memory_bytes() -> int | None:
