@@ -1,4 +1,4 @@
-"""`signport cache`: look into landmark caches and join them."""
+"""`signport cache`: look into landmark caches, draw them and join them."""
 
 import json
 from collections import Counter
@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from signport.datasets.cache import LandmarkCache
 
-app = typer.Typer(no_args_is_help=True, help="Look into landmark caches, and join them.")
+app = typer.Typer(no_args_is_help=True, help="Look into landmark caches, draw them, and join them.")
 
 _NAMED_IN_BRIEF = 5
 
@@ -57,6 +57,21 @@ def merge(
     cache = merge_caches([LandmarkCache.read(file) for file in files]).write(output)
     print_classes(cache)
     print(f"{output}: {len(cache)} samples of {len(cache.classes)} classes")
+
+
+@app.command()
+def preview(
+    file: Annotated[Path, typer.Argument(metavar="FILE.parquet", help="A landmark cache of sequences")],
+    output: Annotated[Path, typer.Argument(metavar="OUT.gif|.mp4", help="The picture to write")],
+    samples: Annotated[
+        list[str] | None, typer.Option("--sample", metavar="ID", help="A sample; may be repeated; without, the first")
+    ] = None,
+) -> None:
+    """Draw clips as stick figures."""
+    from signport.datasets.cache import LandmarkCache
+    from signport.datasets.signing.preview import draw_preview
+
+    print(f"{draw_preview(LandmarkCache.read(file), output, samples or ())}: stick figures")
 
 
 def print_classes(cache: "LandmarkCache") -> None:

@@ -8,12 +8,7 @@ import typer
 if TYPE_CHECKING:
     from signport.datasets.rendered import RenderedHands
 
-app = typer.Typer(no_args_is_help=True, help="Draw labelled hands, so that training needs no download.")
-
-
-@app.callback()
-def _group() -> None:
-    """Keeps `hands` a sub-command while it is the only one."""
+app = typer.Typer(no_args_is_help=True, help="Make labelled hands and signs, so that training needs no download.")
 
 
 @app.command()
@@ -58,3 +53,35 @@ def _print_rates(rendered: "RenderedHands", per_class: int) -> None:
         f"landmarks lie {rendered.landmark_error:.3f} palm lengths from the true joints (median); "
         f"{rendered.wrong_share:.1%} of the hands found are wrong; see {rendered.folder / 'contact_sheet.png'}"
     )
+
+
+@app.command()
+def signs(
+    output: Annotated[Path, typer.Argument(metavar="OUT.parquet", help="The landmark cache to write")],
+    *,
+    classes: Annotated[int, typer.Option(help="How many signs; they come in pairs that differ in one thing")] = 20,
+    signers: Annotated[int, typer.Option(help="How many signers; each is a group that no split crosses")] = 12,
+    takes: Annotated[int, typer.Option(help="How often each signer performs each sign")] = 4,
+    seed: Annotated[int, typer.Option(help="Of everything random; the same seed gives the same bytes")] = 0,
+    topology: Annotated[str, typer.Option(help="Body layout: isl_136, pose_hands_75 or upper_59")] = "isl_136",
+    frame_rate: Annotated[float, typer.Option(help="Frames a second")] = 25.0,
+    preview: Annotated[
+        Path | None, typer.Option(metavar="FILE.gif|.mp4", help="Draw the first signs as stick figures")
+    ] = None,
+) -> None:
+    """Make sequences of made-up signs, performed by made-up signers, as MediaPipe would see them."""
+    from signport.datasets.signing import render_signs
+
+    cache = render_signs(
+        output,
+        classes=classes,
+        signers=signers,
+        takes=takes,
+        seed=seed,
+        topology=topology,
+        frame_rate=frame_rate,
+        preview=preview,
+    )
+    print(f"{output}: {len(cache)} clips of {classes} signs by {signers} signers, topology {topology}")
+    if preview is not None:
+        print(f"{preview}: stick figures")
