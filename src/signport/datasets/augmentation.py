@@ -1,12 +1,20 @@
 """Augmented copies of captured hands: the same hand as another camera, wrist or body side would show it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from signport.datasets.cache import LandmarkCache
 from signport.errors import SignportError
+from signport.landmarks.topology import Topology
+
+# What augments on the fly, inside the input pipeline: the inputs of a batch (name → tensor (samples, …)), targets
+# (samples, outputs), weights (samples,) or None, and the batch's seed, int64 (2,) → inputs, targets, weights.
+BatchAugment = Callable[[dict[str, Any], Any, Any | None, Any], tuple[dict[str, Any], Any, Any | None]]
+_COPIES_STREAM = 0xA06
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,15 @@ class Augmentation:
         for name, holds, what in checks:
             if not holds:
                 raise SignportError(f"data.augmentation.{name}: {getattr(self, name)}; it must be {what}")
+
+    def variants(self, cache: LandmarkCache, seed: int) -> list[LandmarkCache]:
+        """What an epoch goes over: the samples as they are, and the copies, all drawn now from `seed`."""
+        streams = [np.random.default_rng([seed, _COPIES_STREAM, number]) for number in range(self.copies)]
+        return [cache, *(augment(cache, self, random) for random in streams)]
+
+    def on_the_fly(self, topology: Topology) -> BatchAugment | None:  # noqa: ARG002
+        """What happens to each batch beyond that: nothing."""
+        return None
 
 
 def augment(cache: LandmarkCache, augmentation: Augmentation, random: np.random.Generator) -> LandmarkCache:
