@@ -57,3 +57,16 @@ def test_a_finished_run_is_not_resumed(cache, tmp_path, monkeypatch, capsys):
     assert run_cli(monkeypatch, "train", "mlp", *options) == 0
     assert run_cli(monkeypatch, "train", "--resume", tmp_path / "done") == 2
     assert "this training has finished" in capsys.readouterr().err
+
+
+def test_a_recipe_that_names_its_cache_needs_no_data_and_a_run_has_an_id(cache, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SCRATCH", str(tmp_path))
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("family: mlp\nruns: $SCRATCH/runs\ndata: {cache: $SCRATCH/hands.parquet}")
+    assert run_cli(monkeypatch, "train", recipe, "--run-id", "night-7", *SETTINGS, "--set", "training.epochs=1") == 0
+    assert f"{tmp_path / 'runs/night-7'}: model.keras, history.csv, results.png" in capsys.readouterr().out
+    monkeypatch.delenv("SCRATCH")
+    assert run_cli(monkeypatch, "train", recipe) == 2
+    shown = capsys.readouterr().err
+    assert f"{recipe}: runs: environment variable 'SCRATCH' is not defined; export it" in shown
+    assert shown.count("\n") == 1

@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 from tests.training.conftest import made_up_cache
@@ -89,8 +91,71 @@ def test_groups_of_one_class_each_are_an_error_that_names_one():
 
 
 def test_a_class_too_small_to_split_is_named():
-    with pytest.raises(SignportError, match=r"class 'B' has 2 sample\(s\).* at least 3"):
-        split(_cache({"A": [None] * 9, "B": [None] * 2}))
+    with pytest.raises(SignportError, match=r"class 'B' has 1 sample\(s\).* at least 2"):
+        split(_cache({"A": [None] * 9, "B": [None]}))
+
+
+def test_classes_of_two_samples_are_trained_on_and_measured_in_turns():
+    cache = _cache({name: [None] * 2 for name in "ABCDEFGH"})
+    parts = split(cache, 0.15, 0.15)
+    assert sorted(cache.labels[parts.train]) == list(range(8))
+    assert (len(parts.validation), len(parts.test)) == (4, 4)
+
+
+@pytest.mark.parametrize("signers", [3, 4, 5])
+def test_a_few_signers_are_split_as_well_as_can_be(signers):
+    random = np.random.default_rng(signers)
+    sizes = random.integers(3, 9, signers)
+    groups = [f"signer{number}" for number, size in enumerate(sizes) for _ in range(size)]
+    cache = _cache({name: list(random.permutation(groups)) for name in "ABCDEF"})
+    for shares in ((0.7, 0.15, 0.15), (0.5, 0.3, 0.2)):
+        parts = split(cache, *shares[1:])
+        off = [abs(len(parts.rows(part)) / len(cache) - share) for part, share in zip(PARTS, shares, strict=True)]
+        # What brute force over all assignments reaches in the same measure: classes are alike here, so sizes decide.
+        best = min(
+            sum(
+                (abs(sizes[np.array(choice) == part].sum() / sizes.sum() - share) / share) ** 2
+                for part, share in enumerate(shares)
+            )
+            for choice in product(range(3), repeat=signers)
+            if set(choice) == {0, 1, 2}
+        )
+        assert sum((one / share) ** 2 for one, share in zip(off, shares, strict=True)) == pytest.approx(best)
+
+
+def test_three_signers_make_three_parts_and_the_seed_chooses_which():
+    cache = made_up_cache(groups=3)
+    chosen = set()
+    for seed in range(8):
+        parts = split(cache, seed=seed)
+        assert [len({cache.groups[row] for row in parts.rows(part)}) for part in PARTS] == [1, 1, 1]
+        chosen.add(cache.groups[parts.test[0]])
+    assert len(chosen) > 1
+
+
+def test_sequences_are_split_like_single_frames():
+    random = np.random.default_rng(0)
+    clips = [random.random((length, 75, 3), np.float32) for length in random.integers(2, 9, 24)]
+    samples = [
+        Sample(f"{label}/{number:02d}", label, clips[number], group=f"signer{number % 4}")
+        for label in "AB"
+        for number in range(24)
+    ]
+    cache = LandmarkCache.from_samples(samples, CacheHeader("pose_hands_75", ("A", "B")))
+    parts = split(cache, 0.25, 0.25)
+    assert [len(parts.rows(part)) for part in PARTS] == [24, 12, 12]
+    inherited = split_like(cache, part_of_key(cache, parts))
+    assert inherited is not None
+    np.testing.assert_array_equal(inherited.test, parts.test)
+
+
+def test_a_split_without_a_test_part_is_handed_on():
+    cache = made_up_cache(groups=6)
+    parts = split(cache, 0.3, 0)
+    inherited = split_like(cache, part_of_key(cache, parts))
+    assert inherited is not None
+    np.testing.assert_array_equal(inherited.validation, parts.validation)
+    assert not len(inherited.test)
 
 
 def test_a_class_without_samples_is_named():

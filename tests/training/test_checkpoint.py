@@ -123,3 +123,20 @@ def test_pickled_code_is_not_run(tmp_path):
     path.write_bytes(content)
     with pytest.raises(SignportError, match="damaged, or not a model of signport"):
         load_model(path)
+
+
+@pytest.mark.parametrize(("keep", "kept"), [(0, [1, 2, 3, 4, 5]), (2, [4, 5]), (9, [1, 2, 3, 4, 5])])
+def test_the_newest_numbered_checkpoints_stay(tmp_path, keep, kept):
+    hooks = [Checkpoints(tmp_path, 1, STATE, keep)]
+    fit(_model(), _examples(), _examples(), FitSettings(5, 8, schedule=Schedule(peak=0.05)), hooks=hooks)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "best.keras",
+        *(f"epoch-{number:03d}.keras" for number in kept),
+        "last.keras",
+    ]
+
+
+def test_a_best_epoch_that_is_the_last_one_is_written_once_under_both_names(tmp_path):
+    moments, _ = _trained(tmp_path, epochs=4)
+    assert moments[-1].best_epoch == 4
+    assert (tmp_path / "best.keras").read_bytes() == (tmp_path / "last.keras").read_bytes()

@@ -152,5 +152,34 @@ def test_another_topology_is_refused(trained, tmp_path, monkeypatch):
 
     cache = made_up_cache()
     other = LandmarkCache(replace(cache.header, topology="foot"), cache.table)
-    with pytest.raises(SignportError, match="topology 'foot', but run quick takes 'hand'"):
+    with pytest.raises(SignportError, match="topology 'foot', but family 'mlp' takes 'hand'"):
         evaluate(trained, other, output=tmp_path)
+
+
+def test_a_run_without_a_test_part_is_evaluated_on_its_validation_part(tmp_path):
+    from signport.export.reference import Reference
+
+    cache = made_up_cache(groups=6)
+    run = train("mlp", cache, runs=tmp_path, overrides=[*QUICK, "training.epochs=1", "data.test=0"])
+    assert set(run.metrics) == {"best_epoch", "epochs", "validation"}
+    evaluation = evaluate(run, cache)
+    assert (evaluation.part, evaluation.metrics.samples) == ("validation", len(run.split().validation))
+    assert "which chose the best epoch" in evaluation.notes[0]
+    assert evaluation.accuracy == run.metrics["validation"]["accuracy"]
+    with pytest.raises(SignportError, match="held back no test samples"):
+        evaluate(run, cache, part="test")
+    with pytest.raises(SignportError, match=r"held back no test samples \(data\.test: 0\), .* data\.test above 0"):
+        Reference.of(run)
+
+
+def test_very_many_classes_fit_on_pictures(tmp_path):
+    from signport.training.metrics import measure
+    from signport.training.plots import draw_confusion, draw_f1
+
+    classes = tuple(f"gloss{number}" for number in range(700))
+    random = np.random.default_rng(0)
+    labels = np.repeat(np.arange(700), 2)
+    metrics = measure(random.random((1400, 700)) + np.eye(700)[labels], labels, classes)
+    for draw, name in ((draw_confusion, "confusion.png"), (draw_f1, "f1.png")):
+        draw(metrics, tmp_path / name, "title")
+        assert max(cv2.imread(str(tmp_path / name)).shape[:2]) <= 3600

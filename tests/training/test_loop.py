@@ -171,3 +171,76 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: [])
     with pytest.raises(SignportError, match="device: gpu; TensorFlow sees no GPU"), on_device("gpu"):
         pass
+
+
+def _steps(norms, batch_size=40, clip=0.0, epochs=2, **options):
+    model = _model()
+    compile_model(
+        model,
+        keras.losses.CategoricalCrossentropy(),
+        learning_rate=0.05,
+        gradient_norm=norms,
+        gradient_clip_norm=clip,
+    )
+    settings = FitSettings(epochs, batch_size, schedule=Schedule(peak=0.05), monitor="loss")
+    return model, fit(model, _examples(), None, settings, **options).history
+
+
+def test_the_gradient_norm_is_that_of_all_gradients_before_the_step():
+    import tensorflow as tf
+
+    model, examples = _model(), _examples()
+    with tf.GradientTape() as tape:
+        loss = model.loss(examples.targets, model(examples.inputs["x"]))
+    expected = np.sqrt(sum(np.sum(np.square(one)) for one in tape.gradient(loss, model.trainable_variables)))
+    assert _steps(norms=True)[1][0]["gradient_norm"] == pytest.approx(expected, rel=1e-5)
+    assert _steps(norms=True, clip=1e-3)[1][0]["gradient_norm"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_gradient_norm_is_the_mean_over_an_epoch_s_steps():
+    one_by_one = []
+    model, history = _steps(norms=True, batch_size=8, epochs=1)
+    sums = float(model.optimizer.gradient_norms)
+    assert history[0]["gradient_norm"] == pytest.approx(sums / 5)
+    _, longer = _steps(norms=True, batch_size=8, epochs=3, hooks=[lambda moment: one_by_one.append(moment.history[-1])])
+    assert longer[0] == history[0]  # the sum starts anew in each epoch
+    assert one_by_one[2]["gradient_norm"] < 2 * history[0]["gradient_norm"]
+
+
+def test_measuring_gradients_does_not_change_the_training():
+    (plain, history), (measured, rows) = _steps(norms=False), _steps(norms=True)
+    assert "gradient_norm" not in history[0]
+    assert [{**row, "gradient_norm": 0.0} for row in history] == [{**row, "gradient_norm": 0.0} for row in rows]
+    for one, other in zip(plain.get_weights(), measured.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_clipped_gradients_make_small_steps():
+    start = _model().get_weights()
+    # Adam forgets a gradient's size, unless that is as small as its epsilon, 1e-7.
+    moves = [
+        max(
+            np.abs(one - other).max()
+            for one, other in zip(_steps(False, clip=clip)[0].get_weights(), start, strict=True)
+        )
+        for clip in (0.0, 1e-9)
+    ]
+    assert moves[0] > 0.05
+    assert moves[1] < 0.01
+
+
+@pytest.mark.parametrize(("classes", "measured"), [(5, False), (6, True)])
+def test_top_5_is_measured_where_there_are_more_than_five_classes(classes, measured):
+    x = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
+    labels = np.arange(60) % classes
+    features = keras.Input((2,), name="x")
+    model = keras.Model(features, keras.layers.Dense(classes, activation="softmax")(features))
+    compile_model(model, keras.losses.CategoricalCrossentropy(), learning_rate=0.01)
+    examples = Examples({"x": x}, np.eye(classes, dtype=np.float32)[labels])
+    row = fit(model, examples, examples, FitSettings(1, 16, schedule=Schedule(peak=0.01))).history[0]
+    assert ("top5_accuracy" in row) == ("val_top5_accuracy" in row) == measured
+    if measured:
+        from signport.training.metrics import measure
+
+        answers = measure(model.predict(x, verbose=0), labels, tuple("ABCDEF"))
+        assert row["val_top5_accuracy"] == pytest.approx(answers.top5)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import classification_report, confusion_matrix, top_k_accuracy_score
 
+from signport.errors import SignportError
 from signport.training.metrics import measure, wilson_interval
 
 
@@ -36,3 +37,10 @@ def test_interval_agrees_with_published_values():
     assert wilson_interval(15, 148) == pytest.approx((0.0624, 0.1605), abs=5e-5)
     assert wilson_interval(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
     assert wilson_interval(0, 0) == (0.0, 1.0)
+
+
+def test_answers_that_are_not_finite_are_never_measured():
+    probabilities = np.eye(3)
+    probabilities[1, 2] = np.nan
+    with pytest.raises(SignportError, match="1 of 3 answers are NaN or infinite"):
+        measure(probabilities, np.arange(3), ("A", "B", "C"))

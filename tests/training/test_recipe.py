@@ -1,11 +1,13 @@
+from dataclasses import replace
 from importlib import resources
 
 import pytest
 import yaml
 
+from signport.datasets.augmentation import Augmentation
 from signport.errors import SignportError
 from signport.models.mlp import MlpConfig
-from signport.training.recipe import TrainingRecipe, load_recipe, recipe_names, with_overrides
+from signport.training.recipe import DataRecipe, Recipe, TrainingRecipe, load_recipe, recipe_names, with_overrides
 from signport.training.settings import to_mapping
 
 
@@ -16,7 +18,8 @@ def _write(tmp_path, text):
 
 
 def test_the_recipes_that_come_with_signport():
-    assert recipe_names() == ("gesture_embedder", "gesture_head", "mlp", "mlp_v2")
+    names = ("gesture_embedder", "gesture_head", "lstm", "mlp", "mlp_v2", "stgcn", "transformer")
+    assert recipe_names() == names
     assert load_recipe("mlp_v2").model == MlpConfig(version=2, hidden=(192, 192, 192), dropout=0.3)
     assert load_recipe("gesture_head").training.loss == "focal"
 
@@ -28,7 +31,7 @@ def test_every_recipe_names_every_key_with_a_comment_and_its_default(name):
     mapping = yaml.safe_load("\n".join(lines))
     assert {**to_mapping(recipe), "name": None} == {**mapping, "name": None}
     for line in lines[2:]:
-        if line.strip() and not line.rstrip().endswith(":"):
+        if line.strip() and not line.partition("#")[0].rstrip().endswith(":"):  # a key, not a section
             assert "(default " in line, line
 
 
@@ -92,6 +95,9 @@ def test_an_undefined_variable_is_named(tmp_path, monkeypatch):
         ("training: {loss: hinge}", r"training\.loss: 'hinge'; expected one of: cross_entropy, focal"),
         ("training: 3", r"training: 3; expected a section"),
         ("model: 3", r"model: 3; expected a section"),
+        ("runs: ''", r"mine\.yaml: runs: ''; it must be a folder"),
+        ("training: {keep_checkpoints: -1}", r"training\.keep_checkpoints: -1; it must be at least 0"),
+        ("training: {gradient_clip_norm: -1}", r"training\.gradient_clip_norm: -1\.0; it must be at least 0"),
         ("training: {epochs: 0}", r"mine\.yaml: training\.epochs: 0; it must be at least 1"),
         ("data: {validation: 0.6, test: 0.6}", r"data\.validation \+ data\.test"),
         ("data: {augmentation: {mirror: 2}}", r"data\.augmentation\.mirror: 2"),
@@ -117,7 +123,7 @@ def test_bad_overrides_are_refused(change, message):
 
 
 def test_an_unknown_recipe_lists_the_known_ones():
-    with pytest.raises(SignportError, match=r"'mpl': no such file; .*gesture_embedder, gesture_head, mlp, mlp_v2"):
+    with pytest.raises(SignportError, match=r"'mpl': no such file; .*gesture_head, lstm, mlp, mlp_v2, stgcn"):
         load_recipe("mpl")
 
 
@@ -130,3 +136,73 @@ def test_a_file_that_is_no_recipe_is_refused(tmp_path, text):
 def test_an_unknown_family_is_refused(tmp_path):
     with pytest.raises(SignportError, match="'lstmm' is unknown; choose one of: mlp"):
         load_recipe(_write(tmp_path, "family: lstmm"))
+
+
+def test_the_digest_knows_no_places(tmp_path):
+    changes = [
+        "runs=elsewhere",
+        "data.cache=hands.parquet",
+        "training.keep_checkpoints=0",
+        "logging.gradient_norm=true",
+    ]
+    assert load_recipe("mlp", changes).digest == load_recipe("mlp").digest
+    assert load_recipe("mlp", ["training.gradient_clip_norm=1"]).digest != load_recipe("mlp").digest
+
+
+def test_places_are_expanded(tmp_path, monkeypatch):
+    path = _write(tmp_path, "family: mlp\nruns: $SCRATCH/runs\ndata: {cache: '${SCRATCH}/hands.parquet'}")
+    monkeypatch.setenv("SCRATCH", "/scratch/me")
+    recipe = load_recipe(path)
+    assert (recipe.runs, recipe.data.cache) == ("/scratch/me/runs", "/scratch/me/hands.parquet")
+    monkeypatch.delenv("SCRATCH")
+    with pytest.raises(
+        SignportError, match=r"mine\.yaml: runs: environment variable 'SCRATCH' is not defined"
+    ) as raised:
+        load_recipe(path)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.fixture
+def sequence_family(monkeypatch):
+    """A family whose samples are augmented as sequences are."""
+    from signport.datasets.sequence_augmentation import SequenceAugmentation
+    from signport.models import mlp
+
+    monkeypatch.setattr(mlp, "FAMILY", replace(mlp.FAMILY, augmentation=SequenceAugmentation))
+    return SequenceAugmentation
+
+
+def test_the_family_decides_how_samples_are_augmented(tmp_path, sequence_family):
+    assert Recipe("mine", "mlp").data.augmentation == sequence_family()
+    assert load_recipe(_write(tmp_path, "family: mlp")).data.augmentation == sequence_family()
+    text = "family: mlp\ndata: {test: 0.2, augmentation: {noise: 0, rotation_strength: 5}}"
+    recipe = load_recipe(_write(tmp_path, text), ["data.augmentation.mixup=0.7"])
+    assert recipe.data.augmentation == sequence_family(noise=0.0, rotation_strength=5.0, mixup=0.7)
+    assert recipe.data.test == 0.2
+    assert load_recipe(_write(tmp_path, recipe.to_yaml())) == recipe
+    assert with_overrides(recipe, ["seed=3"]).data == recipe.data
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{copies: 2}", r"mine\.yaml: data\.augmentation\.copies: unknown key; did you mean '\w+'\?"),
+        ("{noize: 1}", r"mine\.yaml: data\.augmentation\.noize: unknown key; did you mean 'noise'\?"),
+        ("{noise: much}", r"mine\.yaml: data\.augmentation\.noise: 'much'; expected a number"),
+        ("{noise: 2}", r"mine\.yaml: data\.augmentation\.noise: 2\.0; it must be 0 to 1"),
+        ("3", r"mine\.yaml: data\.augmentation: 3; expected a section of keys and values"),
+    ],
+)
+def test_bad_augmentation_is_refused_by_file_key_and_value(tmp_path, sequence_family, text, message):
+    with pytest.raises(SignportError, match=message):
+        load_recipe(_write(tmp_path, f"family: mlp\ndata: {{augmentation: {text}}}"))
+
+
+def test_augmentation_of_another_kind_is_refused(sequence_family):
+    with pytest.raises(SignportError, match=r"data\.augmentation: Augmentation\(.*takes a SequenceAugmentation"):
+        Recipe("mine", "mlp", data=DataRecipe(augmentation=Augmentation()))
+
+
+def test_data_that_is_no_section_is_refused(tmp_path):
+    with pytest.raises(SignportError, match=r"mine\.yaml: data: 3; expected a section of keys and values"):
+        load_recipe(_write(tmp_path, "family: mlp\ndata: 3"))

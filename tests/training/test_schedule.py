@@ -1,3 +1,5 @@
+import keras
+import numpy as np
 import pytest
 
 from signport.training.schedule import Schedule, best_epoch, has_stalled
@@ -33,3 +35,28 @@ def test_training_stalls_when_patience_runs_out():
     assert not has_stalled([3, 2, 4], 2)
     assert has_stalled([3, 2, 4, 2], 2)
     assert not has_stalled([3, 2, 4, 2], 0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_plateaus_and_early_stopping_are_those_of_keras(seed):
+    random = np.random.default_rng(seed)
+    # Losses that fall, stall and repeat themselves.
+    losses = np.round(np.minimum(1 / np.arange(1, 81), 0.05) + random.random(80) / 8, 2).tolist()
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.8))
+    plateau = keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=3, min_delta=0)
+    stopping = keras.callbacks.EarlyStopping(patience=9)
+    for callback in (plateau, stopping):
+        callback.set_model(model)
+        callback.on_train_begin()
+    schedule = Schedule(kind="plateau", peak=0.8, plateau_factor=0.5, plateau_patience=3)
+    for epoch, loss in enumerate(losses):
+        assert schedule.rate(epoch, losses[:epoch]) == pytest.approx(float(model.optimizer.learning_rate))
+        model.stop_training = False
+        for callback in (plateau, stopping):
+            callback.on_epoch_end(epoch, {"val_loss": loss})
+        assert has_stalled(losses[: epoch + 1], 9) == model.stop_training
+        if model.stop_training:
+            assert best_epoch(losses[: epoch + 1]) == stopping.best_epoch
+            return
+    pytest.fail("losses that never stall test nothing")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -64,11 +65,12 @@ def test_a_run_holds_everything_of_a_training(trained):
         "checkpoints/epoch-006.keras",
         "checkpoints/last.keras",
         "history.csv",
+        "history.json",
         "model.keras",
         "recipe.yaml",
+        "results.png",
         "run.json",
         "split.json",
-        "training.png",
     }
     record = json.loads((trained.path / "run.json").read_text())
     assert record["versions"].keys() == {"python", "signport", "tensorflow", "keras", "numpy", "mediapipe"}
@@ -76,7 +78,7 @@ def test_a_run_holds_everything_of_a_training(trained):
     assert record["split"]["by"] == "group"
     assert sum(record["split"][part] for part in ("train", "validation", "test")) == 120
     assert yaml.safe_load((trained.path / "recipe.yaml").read_text())["training"]["epochs"] == 6
-    assert (trained.path / "training.png").read_bytes().startswith(b"\x89PNG")
+    assert (trained.path / "results.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_history_has_a_row_an_epoch(trained):
@@ -109,7 +111,7 @@ def test_no_signer_is_on_both_sides(trained):
 
 def test_the_same_seed_gives_the_same_files_and_another_gives_others(trained, tmp_path):
     again = train("mlp", trained.cache_path, runs=tmp_path, name="quick", overrides=QUICK)
-    for name in ("model.keras", "checkpoints/last.keras", "history.csv", "split.json", "recipe.yaml", "training.png"):
+    for name in ("model.keras", "checkpoints/last.keras", "history.csv", "split.json", "recipe.yaml", "results.png"):
         assert (again.path / name).read_bytes() == (trained.path / name).read_bytes(), name
     other = train("mlp", trained.cache_path, runs=tmp_path, overrides=[*QUICK, "seed=1", "training.epochs=2"])
     assert (other.path / "model.keras").read_bytes() != (trained.path / "model.keras").read_bytes()
@@ -124,7 +126,14 @@ def test_a_killed_training_goes_on_exactly_where_it_stopped(trained, tmp_path):
         Run.open(tmp_path / "quick")
     assert load_checkpoint(tmp_path / "quick/checkpoints/last.keras")[1].epoch == 2
     finished = resume(tmp_path / "quick")
-    names = ("model.keras", "checkpoints/last.keras", "checkpoints/best.keras", "history.csv", "training.png")
+    names = (
+        "model.keras",
+        "checkpoints/last.keras",
+        "checkpoints/best.keras",
+        "history.csv",
+        "history.json",
+        "results.png",
+    )
     for name in names:
         assert (finished.path / name).read_bytes() == (trained.path / name).read_bytes(), name
     assert finished.metrics == trained.metrics
@@ -243,10 +252,11 @@ def test_a_gesture_head_keeps_its_own_copy_of_the_embedder(random_embedder, tmp_
 def test_tensorboard_gets_the_scalars_of_each_epoch(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    overrides = [*QUICK, "training.epochs=2", "logging.tensorboard=true"]
+    overrides = [*QUICK, "training.epochs=2", "logging.tensorboard=true", "logging.gradient_norm=true"]
     run = train("mlp", made_up_cache(), runs=tmp_path, overrides=overrides)
     events = EventAccumulator(str(run.path / "tensorboard"), size_guidance={"tensors": 0}).Reload()
-    assert set(events.Tags()["tensors"]) == {"learning_rate", "loss", "accuracy", "val_loss", "val_accuracy"}
+    names = {"learning_rate", "gradient_norm", "loss", "accuracy", "val_loss", "val_accuracy"}
+    assert set(events.Tags()["tensors"]) == names
     assert [event.step for event in events.Tensors("loss")] == [1, 2]
 
 
@@ -254,10 +264,12 @@ def test_weights_and_biases_offline(tmp_path, monkeypatch):
     pytest.importorskip("wandb", reason="wandb is not installed (pip install 'signport[wandb]')")
     monkeypatch.setenv("WANDB_MODE", "offline")
     overrides = [*QUICK, "training.epochs=2", "logging.wandb=true", "logging.wandb_project=hands"]
+    overrides += ["logging.gradient_norm=true"]
     run = train("mlp", made_up_cache(), runs=tmp_path, overrides=overrides)
     logs = list((run.path / "wandb").glob("offline-run-*/*.wandb"))
     assert len(logs) == 1
     assert b"val_accuracy" in logs[0].read_bytes()
+    assert b"gradient_norm" in logs[0].read_bytes()
 
 
 def test_weights_and_biases_that_is_not_installed_is_said_before_anything_is_done(tmp_path, monkeypatch):
@@ -320,3 +332,76 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path, content):
     (tmp_path / "run.json").write_text(content)
     with pytest.raises(SignportError, match=r"run\.json"):
         Run.open(tmp_path)
+
+
+def test_the_history_is_there_for_other_programs_too(trained):
+    rows = json.loads((trained.path / "history.json").read_text())
+    with (trained.path / "history.csv").open() as file:
+        assert [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)] == rows
+
+
+def test_many_classes_bring_top_5_and_a_resumed_training_brings_the_same_norms(tmp_path):
+    cache = made_up_cache(tuple("ABCDEF"), per_class=12, noise=0.2).write(tmp_path / "hands.parquet")
+    overrides = [*QUICK, "training.epochs=4", "logging.gradient_norm=true"]
+    run = train("mlp", cache, runs=tmp_path / "runs", name="quick", overrides=overrides)
+    rows = json.loads((run.path / "history.json").read_text())
+    assert list(rows[0])[:3] == ["epoch", "learning_rate", "gradient_norm"]
+    assert {"top5_accuracy", "val_top5_accuracy"} < set(rows[0])
+    assert all(row["gradient_norm"] > 0 for row in rows)
+    metrics = run.metrics["validation"]
+    assert metrics["top5_accuracy"] == pytest.approx(rows[run.metrics["best_epoch"] - 1]["val_top5_accuracy"])
+
+    copy = tmp_path / "copy/quick"
+    shutil.copytree(run.path, copy)
+    shutil.copy(copy / "checkpoints/epoch-002.keras", copy / "checkpoints/last.keras")
+    for name in ("history.json", "history.csv", "checkpoints/epoch-004.keras"):
+        (copy / name).unlink()
+    (copy / "run.json").write_text(json.dumps({**run.record, "finished": False}))
+    resume(copy)
+    for name in ("history.json", "history.csv", "checkpoints/last.keras", "checkpoints/epoch-004.keras", "results.png"):
+        assert (copy / name).read_bytes() == (run.path / name).read_bytes(), name
+
+
+def test_a_recipe_can_name_its_cache_and_its_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCRATCH", str(tmp_path))
+    made_up_cache(per_class=8).write(tmp_path / "hands.parquet")
+    other = made_up_cache(per_class=9).write(tmp_path / "other.parquet")
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("family: mlp\nruns: $SCRATCH/runs\ndata: {cache: $SCRATCH/hands.parquet}")
+    overrides = [*QUICK, "training.epochs=1"]
+    run = train(recipe, overrides=overrides)
+    assert run.path == (tmp_path / "runs/mine-001").resolve()
+    assert run.cache_path == (tmp_path / "hands.parquet").resolve()
+    run = train(recipe, other, runs=tmp_path / "there", overrides=overrides)
+    assert run.path == (tmp_path / "there/mine-001").resolve()
+    assert run.cache_digest == other.digest
+
+
+def test_training_without_data_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SignportError, match=r"--data CACHE is missing, and recipe mlp names none \(data\.cache\)"):
+        train("mlp")
+    with pytest.raises(SignportError, match=r"gone\.parquet: no such landmark cache"):
+        train("mlp", overrides=["data.cache=gone.parquet"])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("classes", [12, 60])
+def test_the_picture_of_a_training_shows_curves_and_answers(tmp_path, classes):
+    from signport.training.metrics import measure
+    from signport.training.plots import draw_results
+
+    random = np.random.default_rng(0)
+    labels = np.repeat(np.arange(classes), 5)
+    names = tuple(f"sign{number}" for number in range(classes))
+    metrics = measure(random.random((len(labels), classes)) + np.eye(classes)[labels], labels, names)
+    columns = ("loss", "val_loss", "accuracy", "val_accuracy", "top5_accuracy", "val_top5_accuracy", "learning_rate")
+    history = [{"epoch": number, **dict.fromkeys(columns, number / 9)} for number in range(1, 9)]
+    draw_results(history, 3, metrics, tmp_path / "plain.png", "title", "test")
+    with_norm = [{**row, "gradient_norm": 1.0} for row in history]
+    draw_results(with_norm, 3, metrics, tmp_path / "norm.png", "title", "test")
+    plain, norm = (cv2.imread(str(tmp_path / name)) for name in ("plain.png", "norm.png"))
+    assert plain.shape == norm.shape
+    middle = plain.shape[1] // 2
+    assert all(0.01 < (half.min(axis=2) < 250).mean() < 0.9 for half in (plain[:, :middle], plain[:, middle:]))
+    assert (plain != norm).any()

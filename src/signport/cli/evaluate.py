@@ -17,7 +17,7 @@ def evaluate(
     data: Annotated[Path, typer.Option("--data", metavar="CACHE", help="A landmark cache with labelled samples")],
     part: Annotated[
         Literal["auto", "all", "test"],
-        typer.Option(help="Which samples; auto: of the cache that a run was trained on, only its test part"),
+        typer.Option(help="Which samples; auto: of the cache that a run was trained on, only what was held back"),
     ] = "auto",
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="Where reports go (RUN/evaluation)")] = None,
     ignore_unknown: Annotated[

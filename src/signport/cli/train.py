@@ -17,14 +17,22 @@ def register(app: typer.Typer) -> None:
 
 def train(
     recipe: Annotated[
-        str | None, typer.Argument(help="mlp, mlp_v2, gesture_embedder, gesture_head, or a YAML file")
+        str | None,
+        typer.Argument(help="mlp, mlp_v2, gesture_embedder, gesture_head, lstm, transformer, stgcn, or a YAML file"),
     ] = None,
-    data: Annotated[Path | None, typer.Option("--data", metavar="CACHE", help="The landmark cache to train on")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="CACHE", help="The landmark cache to train on (the recipe's)")
+    ] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Replace a value: training.epochs=20")
     ] = None,
-    runs: Annotated[Path, typer.Option(metavar="DIR", help="The folder of all runs")] = Path("runs"),
-    name: Annotated[str | None, typer.Option(help="The run's name (the recipe's and a number)")] = None,
+    runs: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder of all runs (the recipe's: runs)")
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", "--run-id", metavar="ID", help="The run's name (the recipe's and a number)"),
+    ] = None,
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Go on with an interrupted run, exactly where it stopped")
     ] = None,
@@ -60,9 +68,8 @@ def train(
             raise SignportError(f"--set {changes[0]}: a resumed run keeps its recipe; start another with --init-from")
         _report(resume_run(resume, recipe=load_recipe(recipe, changes) if recipe else None, data=data))
         return
-    if recipe is None or data is None:
-        missing = "RECIPE" if recipe is None else "--data CACHE"
-        raise SignportError(f"{missing} is missing; for example: signport train mlp --data hands.parquet")
+    if recipe is None:
+        raise SignportError("RECIPE is missing; for example: signport train mlp --data hands.parquet")
     _report(
         train_run(
             recipe,
@@ -87,5 +94,6 @@ def _report(run: "Run") -> None:
         if part in metrics:
             low, high = metrics[part]["interval"]
             accuracy, samples = metrics[part]["accuracy"], metrics[part]["samples"]
-            print(f"{part:<11} {accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}; {samples} samples)")
-    print(f"{run.path}: model.keras, history.csv, training.png, run.json")
+            top5 = f"; top-5 {metrics[part]['top5_accuracy']:.2%}" if "top5_accuracy" in metrics[part] else ""
+            print(f"{part:<11} {accuracy:.2%} (95 % interval {low:.2%} to {high:.2%}; {samples} samples{top5})")
+    print(f"{run.path}: model.keras, history.csv, results.png, run.json")

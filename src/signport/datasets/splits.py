@@ -11,6 +11,13 @@ from signport.errors import SignportError
 # Group splits are searched among this many random orders, fewer when there are many groups: those balance anyway.
 _ATTEMPTS = 64
 _ATTEMPTED_GROUPS = 20_000
+# With no more groups than this, every assignment is tried: 3^8 = 6,561 of them.
+_FEW_GROUPS = 8
+_CHUNK = 256
+# Of a class, where samples are drawn one by one: something to train on and something to measure on.
+_FEWEST_SAMPLES = 2
+# What a part without samples adds to a candidate's distance.
+_EMPTY = 1e6
 
 PARTS = ("train", "validation", "test")
 
@@ -54,7 +61,8 @@ def split(
         test: Share of the samples for test, 0 to 1.
         seed: The same seed gives the same split.
         by: `group` never puts samples of one group into two parts (samples without a group count as one group);
-            `label` draws at random within each class; `auto` goes by group if any sample has one.
+            `label` draws at random within each class (of a class with two samples, validation or test gets one);
+            `auto` goes by group if any sample has one.
 
     Raises:
         SignportError: The shares leave nothing to train on, a class has too few samples, or there are too few groups.
@@ -94,13 +102,14 @@ def split_like(cache: LandmarkCache, parts: dict[str, str]) -> Split | None:
         parts: What `part_of_key` said of the earlier cache; a group or sample that it does not know is trained on.
 
     Returns:
-        The split; None where it would leave a part without samples, or training without a class: the caches have too
-        little in common.
+        The split; None where it would leave a part that was not empty then without samples, or training without a
+        class: the caches have too little in common.
     """
     assigned = np.array([PARTS.index(parts.get(key, "train")) for key in sample_keys(cache)])
     rows = [np.flatnonzero(assigned == number) for number in range(len(PARTS))]
     complete = len(np.unique(cache.labels[rows[0]])) == len(cache.classes)
-    if not complete or not all(len(part) for part in rows):
+    used = set(parts.values())
+    if not complete or not all(len(found) for part, found in zip(PARTS, rows, strict=True) if part in used):
         return None
     known = any(group is not None for group in cache.groups)
     return Split(rows[0], rows[1], rows[2], by="group" if known else "label")
@@ -111,11 +120,15 @@ def _by_label(cache: LandmarkCache, shares: np.ndarray, random: np.random.Genera
     part_of_row = np.zeros(len(cache), np.int64)
     for index, name in enumerate(cache.classes):
         rows = np.flatnonzero(cache.labels == index)
-        if len(rows) < len(wanted):
+        if len(rows) < _FEWEST_SAMPLES:
             raise SignportError(
                 f"{cache.path or 'cache'}: class {name!r} has {len(rows)} sample(s), but a split needs at least "
-                f"{len(wanted)}; add samples or remove the class"
+                f"{_FEWEST_SAMPLES}; add samples or remove the class"
             )
+        if len(rows) < len(wanted):  # one to train on, one for the part that is furthest behind
+            held_back = [np.count_nonzero(part_of_row == part) / shares[part] for part in wanted[1:]]
+            part_of_row[random.choice(rows)] = wanted[1:][int(np.argmin(held_back))]
+            continue
         counts = np.maximum(np.round(shares * len(rows)).astype(int), shares > 0)
         counts[0] = 0
         while counts.sum() >= len(rows):  # rounding up in a tiny class must leave something to train on
@@ -131,7 +144,7 @@ def _by_group(cache: LandmarkCache, shares: np.ndarray, random: np.random.Genera
     index: dict[str | None, int] = {name: number for number, name in enumerate(names)}
     index[None] = len(names)
     group_of_row = np.array([index[group] for group in cache.groups])
-    counts = np.zeros((len(names) + 1, len(cache.classes)), np.int64)
+    counts = np.zeros((len(names) + 1, len(cache.classes)), np.int32)
     np.add.at(counts, (group_of_row, cache.labels), 1)
     present = np.flatnonzero(counts.sum(axis=1))
     wanted = np.flatnonzero(shares > 0)
@@ -140,13 +153,17 @@ def _by_group(cache: LandmarkCache, shares: np.ndarray, random: np.random.Genera
             f"{cache.path or 'cache'}: {len(present)} group(s) are too few for {len(wanted)} parts that share none; "
             "capture more signers or recordings, or split by label (data.split_by=label)"
         )
+    counts = counts[present]
     attempts = max(1, min(_ATTEMPTS, _ATTEMPTED_GROUPS // len(present)))
-    candidates = [_assign(counts[present], shares, random.permutation(len(present))) for _ in range(attempts)]
+    candidates = [_assign(counts, shares, random.permutation(len(present))) for _ in range(attempts)]
+    if len(present) <= _FEW_GROUPS:
+        # Last, so that among equals the order drawn from the seed decides.
+        candidates += _best_of_all(counts, shares, random.permutation(len(present)))
     parts, _ = min(candidates, key=lambda candidate: candidate[1])
     for part in wanted:
         if not (parts == part).any():
-            _refuse_pinned(cache, counts[present], PARTS[part])
-    part_of_group = np.zeros(len(counts), np.int64)
+            _refuse_pinned(cache, counts, PARTS[part])
+    part_of_group = np.zeros(len(names) + 1, np.int64)
     part_of_group[present] = parts
     return np.asarray(part_of_group[group_of_row])
 
@@ -182,10 +199,38 @@ def _assign(counts: np.ndarray, shares: np.ndarray, order: np.ndarray) -> tuple[
         filled[part] += counts[group]
         if part:
             left_for_training -= counts[group] > 0
-    used = shares > 0
-    empty = sum(not (parts == part).any() for part in np.flatnonzero(used))
-    distance = sum(_distance(filled[part], wanted[part], relative[part]) for part in np.flatnonzero(used))
-    return parts, empty * 1e6 + float(distance)
+    return parts, _total_distance(parts, filled, shares, wanted, relative)
+
+
+def _best_of_all(counts: np.ndarray, shares: np.ndarray, order: np.ndarray) -> list[tuple[np.ndarray, float]]:
+    """Tries every assignment of a few groups; arguments and result as of `_assign`, empty where none is allowed."""
+    totals = counts.sum(axis=0)
+    wanted = shares[:, None] * totals
+    relative = 1 / np.maximum(wanted, 1e-9)
+    choices = np.indices((len(PARTS),) * len(order)).reshape(len(order), -1).T[:, np.argsort(order)]
+    members = choices[:, None, :] == np.arange(len(PARTS))[:, None]  # (assignments, parts, groups)
+    members = members[(members.any(axis=2) == (shares > 0)).all(axis=1)]
+    best: list[tuple[np.ndarray, float]] = []
+    for start in range(0, len(members), _CHUNK):
+        chunk = members[start : start + _CHUNK]
+        filled = chunk.astype(np.float64) @ counts  # (assignments, parts, classes)
+        distances = (((filled - wanted) * relative) ** 2)[:, shares > 0].mean(axis=2).sum(axis=1)
+        distances[((filled[:, 0] == 0) & (totals > 0)).any(axis=1)] = np.inf  # every class stays in training
+        nearest = int(distances.argmin())
+        if np.isfinite(distances[nearest]):
+            parts = chunk[nearest].argmax(axis=0)
+            distance = _total_distance(parts, filled[nearest], shares, wanted, relative)
+            if not best or distance < best[0][1]:
+                best = [(parts, distance)]
+    return best
+
+
+def _total_distance(
+    parts: np.ndarray, filled: np.ndarray, shares: np.ndarray, wanted: np.ndarray, relative: np.ndarray
+) -> float:
+    used = np.flatnonzero(shares > 0)
+    empty = sum(not (parts == part).any() for part in used)
+    return empty * _EMPTY + float(sum(_distance(filled[part], wanted[part], relative[part]) for part in used))
 
 
 def _distance(filled: np.ndarray, wanted: np.ndarray, relative: np.ndarray) -> float:

@@ -93,17 +93,19 @@ def checkpoint_bytes(model: keras.Model, state: TrainingState) -> bytes:
 class Checkpoints:
     """Writes a training's checkpoints; a hook of `loop.fit`.
 
-    `last.keras` is where to go on, `best.keras` the best epoch so far, `epoch-NNN.keras` stay for good.
+    `last.keras` is where to go on, `best.keras` the best epoch so far, `epoch-NNN.keras` every one that was due.
 
     Attributes:
         folder: Where they go.
         every: Epochs between them; the last epoch always gets one.
         state: What they record, the history apart.
+        keep: How many `epoch-NNN.keras` stay, the newest ones; 0 keeps all.
     """
 
     folder: Path
     every: int
     state: TrainingState
+    keep: int = 0
     _best_written: int = 0
 
     def __call__(self, moment: Moment) -> None:
@@ -111,14 +113,21 @@ class Checkpoints:
         due = epoch % self.every == 0
         if not due and not moment.is_last:
             return
+        names = [f"epoch-{epoch:03d}"] if due else []
         if moment.best is not None and moment.best_epoch != self._best_written:
-            now = Snapshot.of(moment.model)
-            moment.best.restore(moment.model)
-            self._write(["best"], moment.model, moment.history[: moment.best_epoch])
-            now.restore(moment.model)
+            if moment.best_epoch == epoch:
+                names.insert(0, "best")
+            else:
+                now = Snapshot.of(moment.model)
+                moment.best.restore(moment.model)
+                self._write(["best"], moment.model, moment.history[: moment.best_epoch])
+                now.restore(moment.model)
             self._best_written = moment.best_epoch
-        # Last, because resuming trusts that the others are at least as new.
-        self._write([f"epoch-{epoch:03d}", "last"] if due else ["last"], moment.model, moment.history)
+        # `last` comes last, because resuming trusts that the others are at least as new.
+        self._write([*names, "last"], moment.model, moment.history)
+        if self.keep:
+            for path in sorted(self.folder.glob("epoch-*.keras"), key=_epoch_of)[: -self.keep]:
+                path.unlink()
 
     def start(self, model: keras.Model) -> None:
         """Writes `last.keras` of a training that begins, so that a kill in the first epochs is resumed too."""
@@ -128,6 +137,10 @@ class Checkpoints:
         content = checkpoint_bytes(model, replace(self.state, history=tuple(history)))
         for name in names:
             write_bytes(self.folder / f"{name}.keras", content)
+
+
+def _epoch_of(path: Path) -> int:
+    return int(path.stem.removeprefix("epoch-"))
 
 
 def load_model(path: Path) -> keras.Model:

@@ -9,7 +9,7 @@ import numpy as np
 
 from signport.datasets.cache import LandmarkCache
 from signport.errors import SignportError
-from signport.models.registry import predict
+from signport.models.registry import check_topology, predict
 from signport.training.metrics import Metrics, measure
 from signport.training.reports import write_reports
 from signport.training.run import Run
@@ -24,7 +24,8 @@ class Evaluation:
     Attributes:
         runs: Ids of the runs; the probabilities of several are averaged.
         data: The landmark cache's path, or `memory`.
-        part: `test` if only the held-back part of the training cache was used, else `all`.
+        part: `test` if only the held-back part of the training cache was used, `validation` if that is empty, else
+            `all`.
         notes: What the figures do and don't say.
         metrics: The figures.
         output: Where the reports are.
@@ -32,7 +33,7 @@ class Evaluation:
 
     runs: tuple[str, ...]
     data: str
-    part: Literal["all", "test"]
+    part: Literal["all", "test", "validation"]
     notes: tuple[str, ...]
     metrics: Metrics
     output: Path
@@ -64,7 +65,8 @@ def evaluate(
     """Evaluates a run, or several as an ensemble, and writes text, JSON and two pictures.
 
     A model is not flattered with samples it was trained on: of the cache that a run was trained on, only the part
-    that was held back is used, unless `part` is `all`.
+    that was held back is used, unless `part` is `all`. A run that held back none (`data.test: 0`) is evaluated on the
+    part that chose its best epoch, and a note says so.
 
     Args:
         runs: One run, or several whose class probabilities are averaged.
@@ -82,7 +84,7 @@ def evaluate(
         raise SignportError("nothing to evaluate; give at least one run")
     opened = [entry if isinstance(entry, Run) else Run.open(entry) for entry in entries]
     cache = data if isinstance(data, LandmarkCache) else LandmarkCache.read(data)
-    _check(opened, cache)
+    missing = _check(opened, cache)
     name = str(cache.path or "memory")
     chosen, used, notes = _choose(opened, cache, part)
     chosen, more = _known(opened[0], chosen, name, ignore_unknown)
@@ -98,7 +100,7 @@ def evaluate(
         runs=tuple(run.id for run in opened),
         data=name,
         part=used,
-        notes=(*notes, *more),
+        notes=(*missing, *notes, *more),
         metrics=measure(probabilities, labels, classes),
         output=Path(output),
     )
@@ -106,23 +108,21 @@ def evaluate(
     return evaluation
 
 
-def _check(runs: list[Run], cache: LandmarkCache) -> None:
+def _check(runs: list[Run], cache: LandmarkCache) -> list[str]:
+    """Checks that the runs can be asked, together, about this cache; returns what its landmarks lack."""
     for run in runs:
-        if run.family.topology != cache.header.topology:
-            raise SignportError(
-                f"{cache.path or 'cache'}: topology {cache.header.topology!r}, but run {run.id} takes "
-                f"{run.family.topology!r}"
-            )
         if different := set(run.classes) ^ set(runs[0].classes):
             raise SignportError(
                 f"runs {runs[0].id} and {run.id} don't share their classes ({', '.join(sorted(different))}), so they "
                 "can't be one ensemble"
             )
+    missing = [check_topology(run.family, cache) for run in runs]
+    return [note for note in dict.fromkeys(missing) if note]
 
 
 def _choose(
     runs: list[Run], cache: LandmarkCache, part: Part
-) -> tuple[LandmarkCache, Literal["all", "test"], list[str]]:
+) -> tuple[LandmarkCache, Literal["all", "test", "validation"], list[str]]:
     """The samples to evaluate on, what they are, and what is to be said about that."""
     trained_on_it = [run for run in runs if _is_training_cache(run, cache)]
     if part == "test" and not trained_on_it:
@@ -133,9 +133,11 @@ def _choose(
     if part == "all" or not trained_on_it:
         seen = "training samples are among these: the figures flatter the model" if trained_on_it else ""
         return cache, "all", [seen] if seen else []
-    rows = trained_on_it[0].split().test
-    for run in trained_on_it[1:]:
-        rows = np.intersect1d(rows, run.split().test)
+    rows = _common(trained_on_it, "test")
+    no_test = not any(len(run.split().test) for run in trained_on_it)
+    if part == "auto" and no_test and len(rows := _common(trained_on_it, "validation")):
+        note = f"only the validation part ({len(rows)} of {len(cache)} samples), which chose the best epoch: flattering"
+        return cache.take(rows), "validation", [f"{note}; no test part was held back (data.test: 0)"]
     if not len(rows):
         ids = ", ".join(run.id for run in trained_on_it)
         raise SignportError(
@@ -149,12 +151,30 @@ def _choose(
     )
 
 
+def _common(runs: list[Run], part: str) -> np.ndarray:
+    """The rows that all runs have in a part, int64, ascending."""
+    rows = runs[0].split().rows(part)
+    for run in runs[1:]:
+        rows = np.intersect1d(rows, run.split().rows(part))
+    return rows
+
+
 def _is_training_cache(run: Run, cache: LandmarkCache) -> bool:
     if cache.digest == run.cache_digest:
         return True
     # A cache that was only in memory has been written into the run, where its digest is the file's.
     in_run = cache.path is None and run.cache_path.is_file()
-    return in_run and cache.classes == run.cache().classes and bool(cache.table.equals(run.cache().table))
+    return in_run and _same_samples(cache, run.cache())
+
+
+def _same_samples(one: LandmarkCache, other: LandmarkCache) -> bool:
+    if one.header.topology != other.header.topology or one.classes != other.classes:
+        return False
+    if any(one.table[column] != other.table[column] for column in ("sample_id", "label", "group", "num_frames")):
+        return False
+    # Not as Arrow compares them: there, a missing landmark (NaN) is unlike itself.
+    first, second = (cache.table["landmarks"].combine_chunks().flatten().to_numpy() for cache in (one, other))
+    return np.array_equal(first, second, equal_nan=True)
 
 
 def _known(run: Run, cache: LandmarkCache, name: str, ignore_unknown: bool) -> tuple[LandmarkCache, list[str]]:

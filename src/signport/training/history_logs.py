@@ -1,4 +1,4 @@
-"""Hooks of the training loop that tell people how it goes: CSV, TensorBoard, Weights & Biases, a progress bar."""
+"""Hooks of the training loop that tell people how it goes: CSV, JSON, TensorBoard, Weights & Biases, a progress bar."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from signport.errors import SignportError
-from signport.files import write_text
+from signport.files import write_json, write_text
 from signport.progress import progress_bar
 from signport.training.loop import Hook, Moment
 from signport.training.recipe import Recipe
@@ -31,7 +31,7 @@ def history_logs(folder: Path, recipe: Recipe, epochs_done: int) -> Iterator[lis
         SignportError: Weights & Biases is asked for and not installed.
     """
     with ExitStack() as stack:
-        hooks: list[Hook] = [_csv_hook(folder / "history.csv")]
+        hooks: list[Hook] = [lambda moment: write_history(folder, moment.history)]
         if recipe.logging.tensorboard:
             hooks.append(stack.enter_context(_tensorboard(folder / "tensorboard")))
         if recipe.logging.wandb:
@@ -51,8 +51,10 @@ def history_csv(history: Sequence[dict[str, float]]) -> str:
     return sink.getvalue()
 
 
-def _csv_hook(path: Path) -> Hook:
-    return lambda moment: write_text(path, history_csv(moment.history))
+def write_history(folder: Path, history: Sequence[dict[str, float]]) -> None:
+    """Writes a history as `history.csv` and, for other programs, as `history.json`: a list with an object an epoch."""
+    write_text(folder / "history.csv", history_csv(history))
+    write_json(folder / "history.json", list(history))
 
 
 @contextmanager

@@ -15,11 +15,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from signport.datasets.augmentation import BatchAugment
 from signport.errors import SignportError
-from signport.models.registry import feed
+from signport.models.registry import feed, inference_batch
+from signport.training.batches import epoch_batches
+from signport.training.metrics import TOP
 from signport.training.schedule import Schedule, best_epoch, has_stalled
 
-# One row an epoch: `epoch` (from 1), `learning_rate`, then what Keras measured, such as `loss` and `val_accuracy`.
+# One row an epoch: `epoch` (from 1), `learning_rate`, `gradient_norm` if asked for, then what Keras measured, such as
+# `loss` and `val_accuracy`.
 History = list[dict[str, float]]
 
 
@@ -31,11 +35,13 @@ class Examples:
         inputs: Input name → float32 (samples, …).
         targets: float32 (samples, outputs): one-hot classes, or a teacher's answers.
         weights: float32 (samples,), or None to count all alike.
+        augment: What happens to each batch of an epoch before it is trained on, or None.
     """
 
     inputs: dict[str, np.ndarray]
     targets: np.ndarray
     weights: np.ndarray | None = None
+    augment: BatchAugment | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -143,12 +149,12 @@ def fit(
     start = len(driver.history)
     steps = math.ceil(len(train) / settings.batch_size)
     model.fit(
-        _batches(model, train, settings, start),
+        epoch_batches(model, train, settings, start),
         steps_per_epoch=steps,
         initial_epoch=start,
         epochs=settings.epochs,
         validation_data=None if validation is None else _arrays(model, validation),
-        validation_batch_size=max(settings.batch_size, 256),
+        validation_batch_size=max(settings.batch_size, inference_batch(model)),
         callbacks=[driver],
         shuffle=False,
         verbose=0,
@@ -161,20 +167,62 @@ class AdamW(keras.optimizers.AdamW):
     """AdamW that decays neither biases nor batch normalization, where decay would fight what they are there for.
 
     A class, because an optimizer that is loaded from a checkpoint can't be told any more what not to decay.
+
+    Args:
+        sum_gradient_norms: Whether it adds up the global L2 norm of each step's gradients, before any clipping, in
+            `gradient_norms`; who reads the sum sets it back to 0.
+        options: Those of `keras.optimizers.AdamW`.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, sum_gradient_norms: bool = False, **options: Any) -> None:
         super().__init__(**options)
         self.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        self.sum_gradient_norms = sum_gradient_norms
+
+    def build(self, variables: list[Any]) -> None:
+        super().build(variables)
+        if self.sum_gradient_norms:
+            self.gradient_norms = self.add_variable(shape=(), name="gradient_norms")
+
+    def apply(self, grads: list[Any], trainable_variables: list[Any] | None = None) -> None:
+        if self.sum_gradient_norms:
+            self.gradient_norms.assign_add(tf.linalg.global_norm(grads))
+        super().apply(grads, trainable_variables)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **({"sum_gradient_norms": True} if self.sum_gradient_norms else {})}
 
 
 def compile_model(
-    model: keras.Model, loss: keras.losses.Loss, *, learning_rate: float, weight_decay: float = 0.0
+    model: keras.Model,
+    loss: keras.losses.Loss,
+    *,
+    learning_rate: float,
+    weight_decay: float = 0.0,
+    gradient_clip_norm: float = 0.0,
+    gradient_norm: bool = False,
 ) -> None:
-    """Compiles a model with `AdamW` for `fit`, in the form in which checkpoints restore it."""
-    # Named, because Keras would number it, and checkpoints of the same training would differ.
-    optimizer = AdamW(name="adamw", learning_rate=learning_rate, weight_decay=weight_decay)
-    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"], jit_compile=False)
+    """Compiles a model with `AdamW` for `fit`, in the form in which checkpoints restore it.
+
+    Args:
+        model: Its output is (batch, outputs); with more than five of them, top-5 accuracy is measured too.
+        loss: What is minimised.
+        learning_rate: Of the optimizer, until `fit` sets it.
+        weight_decay: Decoupled, a step, in learning rates.
+        gradient_clip_norm: Gradients whose global L2 norm is larger are scaled down to it; 0 leaves them.
+        gradient_norm: Whether the history gets the mean of that norm.
+    """
+    optimizer = AdamW(
+        name="adamw",  # Keras would number it, and checkpoints of the same training would differ
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        global_clipnorm=gradient_clip_norm or None,
+        sum_gradient_norms=gradient_norm,
+    )
+    metrics: list[Any] = ["accuracy"]
+    if model.output_shape[-1] > TOP:
+        metrics.append(keras.metrics.TopKCategoricalAccuracy(TOP, name=f"top{TOP}_accuracy"))
+    model.compile(optimizer=optimizer, loss=loss, metrics=metrics, jit_compile=False)
 
 
 def seed_everything(seed: int) -> None:
@@ -204,25 +252,6 @@ def _arrays(model: keras.Model, examples: Examples) -> tuple[object, ...]:
     return arrays if examples.weights is None else (*arrays, examples.weights)
 
 
-def _batches(model: keras.Model, train: Examples, settings: FitSettings, start: int) -> tf.data.Dataset:
-    """All batches of epochs `start` and later; an epoch's order depends on the seed and its number only."""
-    inputs = [tf.constant(train.inputs[tensor.name]) for tensor in model.inputs]
-    targets = tf.constant(train.targets)
-    weights = None if train.weights is None else tf.constant(train.weights)
-
-    def order(epoch: tf.Tensor) -> tf.data.Dataset:
-        rows = tf.random.experimental.stateless_shuffle(tf.range(len(train)), seed=[settings.seed, epoch])
-        return tf.data.Dataset.from_tensor_slices(rows).batch(settings.batch_size)
-
-    def batch(rows: tf.Tensor) -> tuple[object, ...]:
-        features = [tf.gather(column, rows) for column in inputs]
-        picked = (features[0] if len(features) == 1 else tuple(features), tf.gather(targets, rows))
-        return picked if weights is None else (*picked, tf.gather(weights, rows))
-
-    epochs = tf.data.Dataset.range(start, settings.epochs)
-    return epochs.flat_map(order).map(batch).prefetch(tf.data.AUTOTUNE)
-
-
 class _Driver(keras.callbacks.Callback):
     """Sets up each epoch from seed and history, and draws the conclusions after it."""
 
@@ -239,11 +268,21 @@ class _Driver(keras.callbacks.Callback):
         sign = -1 if "accuracy" in self.settings.monitor else 1
         return [sign * row[self.settings.monitor] for row in self.history]
 
+    @property
+    def _sums_norms(self) -> bool:
+        return getattr(self.model.optimizer, "sum_gradient_norms", False)
+
     def is_over(self) -> bool:
         return len(self.history) >= self.settings.epochs or has_stalled(self.values(), self.settings.patience)
 
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        if not self.model.optimizer.built:
+            self.model.optimizer.build(self.model.trainable_variables)
+
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         self.model.optimizer.learning_rate.assign(self.settings.schedule.rate(epoch, self.values()))
+        if self._sums_norms:
+            self.model.optimizer.gradient_norms.assign(0.0)
         states = [state for state in self.model.variables if state.path.endswith("seed_generator_state")]
         for number, state in enumerate(states):
             random = np.random.default_rng([self.settings.seed, epoch, number])
@@ -251,6 +290,8 @@ class _Driver(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         row = {"epoch": epoch + 1, "learning_rate": float(self.model.optimizer.learning_rate)}
+        if self._sums_norms:
+            row["gradient_norm"] = float(self.model.optimizer.gradient_norms) / self.params["steps"]
         row |= {name: float(value) for name, value in (logs or {}).items()}
         for name, value in row.items():
             if not math.isfinite(value):

@@ -6,8 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from signport.errors import SignportError
+
 # Two-sided 95 % quantile of the normal distribution.
 _Z = 1.959963984540054
+# Top-5 accuracy says something where there are more classes than that.
+TOP = 5
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,11 @@ class Metrics:
     def samples(self) -> int:
         return int(self.confusion.sum())
 
+    @property
+    def has_top5(self) -> bool:
+        """Whether there are enough classes for `top5` to say something."""
+        return len(self.classes) > TOP
+
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "samples": self.samples, "confusion": self.confusion.tolist()}
 
@@ -82,13 +91,21 @@ def measure(probabilities: np.ndarray, labels: np.ndarray, classes: tuple[str, .
         probabilities: float (samples, classes).
         labels: int (samples,), true classes.
         classes: Class names.
+
+    Raises:
+        SignportError: An answer is NaN or infinite.
     """
     count = len(labels)
+    if broken := int((~np.isfinite(probabilities).all(axis=1)).sum()):
+        raise SignportError(
+            f"{broken} of {count} answers are NaN or infinite, so nothing can be measured; look at their landmarks "
+            "with `signport cache`, or train again with a lower learning rate"
+        )
     answers = probabilities.argmax(axis=1)
     confusion = np.zeros((len(classes), len(classes)), np.int64)
     np.add.at(confusion, (labels, answers), 1)
     right = int(confusion.trace())
-    likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, :5]
+    likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP]
     per_class = _class_scores(confusion, classes)
     present = [score for score in per_class.values() if score.support]
     return Metrics(

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import yaml
 
-from signport.datasets.augmentation import Augmentation
 from signport.errors import SignportError
 from signport.files import sha256_bytes
 from signport.models.registry import family_named
@@ -27,17 +26,20 @@ class DataRecipe:
     """What is trained on.
 
     Attributes:
+        cache: The landmark cache that is trained on where `--data` names none; empty for none.
         validation: Share of the samples that choose the best epoch, above 0 and below 1.
-        test: Share of the samples that are held back for the final figures, 0 to below 1.
+        test: Share of the samples that are held back for the final figures, 0 to below 1. Without any, the run can't be
+            exported, because files are checked on them, and is evaluated on the validation part.
         split_by: `group` (a signer or recording is never on both sides), `label` (stratified random), or `auto`:
             by group where the cache knows groups.
-        augmentation: How augmented copies of the training samples are made.
+        augmentation: How the training samples are augmented, an instance of the family's `augmentation` class.
     """
 
+    cache: str = ""
     validation: float = 0.15
     test: float = 0.15
     split_by: Literal["auto", "group", "label"] = "auto"
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    augmentation: Any = None
 
     def __post_init__(self) -> None:
         _require(0 < self.validation < 1, "data.validation", self.validation, "above 0 and below 1")
@@ -52,11 +54,13 @@ class TrainingRecipe:
     Attributes:
         trainer: `signport`, or `model-maker`: the genuine MediaPipe Model Maker, for gesture heads. That one takes
             epochs, batch size, learning rate (times .99 an epoch), loss and the model's dropout from the recipe; it
-            knows no weight decay, label smoothing, class weights, schedule, monitor or early stopping.
+            knows no weight decay, gradient clipping, label smoothing, class weights, schedule, monitor or early
+            stopping.
         epochs: Most passes over the training samples.
         batch_size: Samples a step.
         learning_rate: Peak learning rate of AdamW.
         weight_decay: Decoupled weight decay of AdamW, a step, in learning rates.
+        gradient_clip_norm: Gradients whose global L2 norm is larger are scaled down to it; 0 leaves them.
         label_smoothing: How much of the target is spread over all classes, 0 to below 1.
         loss: `cross_entropy` or `focal`.
         focal_gamma: Exponent of the focal loss (Lin et al. 2017, eq. 4).
@@ -68,6 +72,7 @@ class TrainingRecipe:
         monitor: What the best epoch is chosen by.
         early_stopping_patience: Epochs without a better `monitor` before training stops; 0 never stops early.
         checkpoint_every: Epochs between checkpoints.
+        keep_checkpoints: How many of the numbered checkpoints stay, the newest ones; 0 keeps all.
     """
 
     trainer: Literal["signport", "model-maker"] = "signport"
@@ -75,6 +80,7 @@ class TrainingRecipe:
     batch_size: int = 128
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
+    gradient_clip_norm: float = 0.0
     label_smoothing: float = 0.0
     loss: Literal["cross_entropy", "focal"] = "cross_entropy"
     focal_gamma: float = 2.0
@@ -86,11 +92,19 @@ class TrainingRecipe:
     monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
     early_stopping_patience: int = 12
     checkpoint_every: int = 10
+    keep_checkpoints: int = 3
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "checkpoint_every", "plateau_patience"):
             _require(getattr(self, name) >= 1, f"training.{name}", getattr(self, name), "at least 1")
-        for name in ("weight_decay", "focal_gamma", "warmup_epochs", "early_stopping_patience"):
+        for name in (
+            "weight_decay",
+            "gradient_clip_norm",
+            "focal_gamma",
+            "warmup_epochs",
+            "early_stopping_patience",
+            "keep_checkpoints",
+        ):
             _require(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "at least 0")
         _require(self.learning_rate > 0, "training.learning_rate", self.learning_rate, "above 0")
         _require(0 <= self.label_smoothing < 1, "training.label_smoothing", self.label_smoothing, "0 to below 1")
@@ -138,14 +152,17 @@ class QuantizationRecipe:
 
 @dataclass(frozen=True)
 class LoggingRecipe:
-    """Where progress is written, besides `history.csv`.
+    """What is measured on the way, and where it is written besides `history.csv` and `history.json`.
 
     Attributes:
+        gradient_norm: A column `gradient_norm`: the mean of the global L2 norm of each step's gradients, before any
+            clipping. Model Maker does not tell it.
         tensorboard: Scalars for TensorBoard in the run's `tensorboard/`.
         wandb: Weights & Biases, if installed; `WANDB_MODE=offline` keeps it on this machine.
         wandb_project: The project there.
     """
 
+    gradient_norm: bool = False
     tensorboard: bool = True
     wandb: bool = False
     wandb_project: str = "signport"
@@ -160,6 +177,7 @@ class Recipe:
         family: The kind of model.
         seed: Decides the split, the augmentation, the initial weights, the order of batches and the dropout.
         device: `cpu`, `gpu`, or `auto` for a GPU where TensorFlow sees one.
+        runs: The folder of all runs, where `--runs` names none.
         model: The family's own settings, an instance of its `config` class.
         data: What is trained on.
         training: How the weights are found.
@@ -171,6 +189,7 @@ class Recipe:
     family: str
     seed: int = 0
     device: Literal["auto", "cpu", "gpu"] = "auto"
+    runs: str = "runs"
     model: Any = None
     data: DataRecipe = field(default_factory=DataRecipe)
     training: TrainingRecipe = field(default_factory=TrainingRecipe)
@@ -179,16 +198,23 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _require(self.seed >= 0, "seed", self.seed, "at least 0")
+        _require(bool(self.runs), "runs", repr(self.runs), "a folder")
         family = family_named(self.family)
         if self.training.trainer == "model-maker" and family.fits_task != "head":
             raise SignportError(
                 f"training.trainer: model-maker; it trains gesture heads only, not family {self.family!r}; use signport"
             )
-        config = family.config
-        if self.model is None:
-            object.__setattr__(self, "model", config())
-        elif not isinstance(self.model, config):
-            raise SignportError(f"model: {self.model!r}; family {self.family!r} takes a {config.__name__}")
+        object.__setattr__(self, "model", self._of_family("model", self.model, family.config))
+        augmentation = self._of_family("data.augmentation", self.data.augmentation, family.augmentation)
+        object.__setattr__(self, "data", replace(self.data, augmentation=augmentation))
+
+    def _of_family(self, key: str, value: Any, kind: type[Any]) -> Any:
+        """A section whose class the family decides; its defaults where there is none."""
+        if value is None:
+            return kind()
+        if not isinstance(value, kind):
+            raise SignportError(f"{key}: {value!r}; family {self.family!r} takes a {kind.__name__}")
+        return value
 
     def to_yaml(self) -> str:
         """The recipe as YAML that `load_recipe` reads back to an equal recipe."""
@@ -196,10 +222,11 @@ class Recipe:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of everything that decides the weights (not: device, logging, quantization)."""
+        """SHA-256 of everything that decides the weights (not: places, device, logging, quantization)."""
         decides = to_mapping(self)
-        for section in ("device", "logging", "quantization"):
+        for section in ("device", "runs", "logging", "quantization"):
             del decides[section]
+        del decides["data"]["cache"], decides["training"]["keep_checkpoints"]
         return sha256_bytes(json.dumps(decides, sort_keys=True).encode())
 
 
@@ -233,13 +260,21 @@ def _build(mapping: dict[str, Any], overrides: Sequence[str], where: str) -> Rec
         override(mapping, assignment)
     if "family" not in mapping:
         raise SignportError(f"{where}: family: missing; name the kind of model")
-    model = mapping.pop("model", None) or {}
-    if not isinstance(model, dict):
-        raise SignportError(f"{where}: model: {model!r}; expected a section of keys and values")
-    # The type of `model` depends on the family.
-    config = from_mapping(family_named(str(mapping["family"])).config, model, where, "model.")
+    family = family_named(str(mapping["family"]))
+    model = _pop_section(mapping, "model", family.config, where)
+    data = mapping.get("data")
+    held = data if isinstance(data, dict) else {}  # what else it may be, is refused with the other sections
+    augmentation = _pop_section(held, "augmentation", family.augmentation, where, "data.")
     recipe: Recipe = from_mapping(Recipe, mapping, where)
-    return replace(recipe, model=config)
+    return replace(recipe, model=model, data=replace(recipe.data, augmentation=augmentation))
+
+
+def _pop_section(mapping: dict[str, Any], name: str, kind: type[Any], where: str, prefix: str = "") -> Any:
+    """Takes a section, whose class the family decides, out of a mapping; its defaults where there is none."""
+    section = mapping.pop(name, None) or {}
+    if not isinstance(section, dict):
+        raise SignportError(f"{where}: {prefix}{name}: {section!r}; expected a section of keys and values")
+    return from_mapping(kind, section, where, f"{prefix}{name}.")
 
 
 def _recipe_path(name_or_path: str) -> Path:

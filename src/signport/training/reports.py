@@ -44,7 +44,7 @@ def results_text(evaluation: "Evaluation") -> str:
         *(f"note      {note}" for note in evaluation.notes),
         "",
         f"accuracy  {accuracy_text(metrics)}",
-        f"top-5     {metrics.top5:.2%}",
+        *([f"top-5     {metrics.top5:.2%}"] if metrics.has_top5 else []),
         "",
         f"{'class':<{width}}  precision  recall      F1  support",
         *(_row(name, score, width) for name, score in metrics.per_class.items()),

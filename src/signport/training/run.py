@@ -22,8 +22,9 @@ class Run:
     """A training's folder.
 
     Its files: `recipe.yaml` (resolved), `run.json` (versions, data, metrics), `split.json` (sample ids of each part),
-    `model.keras` (the best epoch, for inference), `checkpoints/`, `history.csv`, `training.png`, `tensorboard/`, and
-    `base/` (models of a bundle that it builds on).
+    `model.keras` (the best epoch, for inference), `checkpoints/`, `history.csv` and `history.json` (a row an epoch),
+    `results.png` (the curves, and the best epoch's answers), `tensorboard/`, `preprocess_params.npz` (what the model
+    took from the training part, such as its mean), and `base/` (models of a bundle that it builds on).
 
     Attributes:
         path: The folder.

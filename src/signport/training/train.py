@@ -2,6 +2,7 @@
 
 import platform
 import shutil
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,31 +13,32 @@ from typing import Any
 import keras
 import numpy as np
 
-from signport.datasets.augmentation import augment
 from signport.datasets.cache import LandmarkCache
 from signport.datasets.splits import PARTS, Split, part_of_key, split, split_like
 from signport.errors import SignportError
-from signport.files import read_json, write_bytes, write_json, write_text
-from signport.models.registry import predict
+from signport.files import read_json, write_bytes, write_json, write_npz, write_text
+from signport.landmarks.topology import topology_named
+from signport.models.registry import Family, check_topology, family_named, predict
 from signport.training.base_models import EMBEDDER, base_models, write_base_models
 from signport.training.checkpoint import Checkpoints, TrainingState, keras_archive, load_checkpoint
-from signport.training.history_logs import history_csv, history_logs, require_wandb
+from signport.training.history_logs import history_logs, require_wandb, write_history
 from signport.training.loop import Examples, compile_model, on_device, seed_everything
 from signport.training.metrics import measure
-from signport.training.plots import draw_history
+from signport.training.plots import draw_results
 from signport.training.recipe import Recipe, load_recipe, with_overrides
 from signport.training.run import Run, new_run_folder
 from signport.training.trainers import Fitting, check_trainer, fit_model
 from signport.training.transfer import copy_matching_weights
 
+_PARAMETERS = "preprocess_params.npz"
 _VERSIONED = ("signport", "tensorflow", "keras", "numpy", "mediapipe")
 
 
 def train(
     recipe: str | Path | Recipe,
-    data: LandmarkCache | str | Path,
+    data: LandmarkCache | str | Path | None = None,
     *,
-    runs: str | Path = "runs",
+    runs: str | Path | None = None,
     name: str | None = None,
     overrides: Sequence[str] = (),
     init_from: str | Path | None = None,
@@ -49,8 +51,8 @@ def train(
 
     Args:
         recipe: A recipe, its name, or its YAML file.
-        data: A landmark cache, or its file.
-        runs: The folder of all runs.
+        data: A landmark cache, or its file; without one, the file that the recipe names (`data.cache`).
+        runs: The folder of all runs; without one, the recipe's.
         name: The new run's name; without one, the recipe's name and the next free number.
         overrides: `section.key=value`, applied over the recipe.
         init_from: A run of the same family whose fitting weights are the start (transfer learning).
@@ -62,7 +64,7 @@ def train(
             training that fails on its way.
     """
     recipe = with_overrides(recipe, overrides) if isinstance(recipe, Recipe) else load_recipe(recipe, overrides)
-    cache = data if isinstance(data, LandmarkCache) else LandmarkCache.read(data)
+    cache = _cache(recipe, data)
     family = _checked_family(recipe, cache)
     source = None if init_from is None else _source_run(init_from, recipe)
     models = base_models(family, getattr(recipe.model, "embedder", ""), base_bundle, embedder)
@@ -73,7 +75,7 @@ def train(
         require_wandb()
     parts = _parts(cache, recipe, source, embedder)
 
-    folder = new_run_folder(runs, name, recipe.name)
+    folder = new_run_folder(recipe.runs if runs is None else runs, name, recipe.name)
     try:
         return _begin(folder, recipe, cache, parts, models, source)
     except SignportError:
@@ -98,17 +100,29 @@ def _begin(
         model = run.family.build(run.config, len(cache.classes))
         if source is not None:
             run.record["init_from"] = {"run": str(source.path), **copy_matching_weights(source.model(), model)}
+        _adapt(run, model, source)
         compile_model(
             model,
             _loss(recipe),
             learning_rate=recipe.training.learning_rate,
             weight_decay=recipe.training.weight_decay,
+            gradient_clip_norm=recipe.training.gradient_clip_norm,
+            gradient_norm=recipe.logging.gradient_norm,
         )
         model.optimizer.build(model.trainable_variables)
         _checkpoints(run).start(model)
         # A folder with a run.json can be resumed.
         write_json(folder / "run.json", run.record)
         return _train_on(run, model, ())
+
+
+def _adapt(run: Run, model: keras.Model, source: Run | None) -> None:
+    """Gives the model what it takes from its training inputs, such as their mean, and keeps that as a file too."""
+    if source is not None and (source.path / _PARAMETERS).is_file():
+        # The weights that were copied go with the source's own parameters, which were copied with them.
+        shutil.copyfile(source.path / _PARAMETERS, run.path / _PARAMETERS)
+    elif run.family.adapt is not None:
+        write_npz(run.path / _PARAMETERS, run.family.adapt(model, run.inputs("train")))
 
 
 def resume(path: str | Path, *, recipe: Recipe | None = None, data: LandmarkCache | str | Path | None = None) -> Run:
@@ -151,15 +165,21 @@ def _with_embedder_of(recipe: Recipe, other: Recipe) -> Recipe:
     return replace(recipe, name=other.name, model=replace(recipe.model, embedder=other.model.embedder))
 
 
-def _checked_family(recipe: Recipe, cache: LandmarkCache) -> Any:
-    from signport.models.registry import family_named
-
-    family = family_named(recipe.family)
-    if cache.header.topology != family.topology:
+def _cache(recipe: Recipe, data: LandmarkCache | str | Path | None) -> LandmarkCache:
+    if isinstance(data, LandmarkCache):
+        return data
+    if data is None and not recipe.data.cache:
         raise SignportError(
-            f"{cache.path or 'cache'}: topology {cache.header.topology!r}, but family {family.name!r} takes "
-            f"{family.topology!r}; choose another recipe"
+            f"--data CACHE is missing, and recipe {recipe.name} names none (data.cache); for example: signport train "
+            "mlp --data hands.parquet"
         )
+    return LandmarkCache.read(recipe.data.cache if data is None else data)
+
+
+def _checked_family(recipe: Recipe, cache: LandmarkCache) -> Family:
+    family = family_named(recipe.family)
+    if missing := check_topology(family, cache):
+        print(f"signport: note: {missing}", file=sys.stderr)
     if len(cache.classes) < 2:
         raise SignportError(f"{cache.path or 'cache'}: {len(cache.classes)} class; a classifier needs at least two")
     return family
@@ -219,7 +239,8 @@ def _loss(recipe: Recipe) -> keras.losses.Loss:
 
 def _checkpoints(run: Run) -> Checkpoints:
     state = TrainingState(run.recipe.family, run.recipe.digest, run.classes, ())
-    return Checkpoints(run.checkpoints, run.recipe.training.checkpoint_every, state)
+    training = run.recipe.training
+    return Checkpoints(run.checkpoints, training.checkpoint_every, state, training.keep_checkpoints)
 
 
 def _train_on(run: Run, model: keras.Model, history: Sequence[dict[str, float]]) -> Run:
@@ -244,21 +265,21 @@ def _train_on(run: Run, model: keras.Model, history: Sequence[dict[str, float]])
 
 
 def _training_examples(run: Run) -> Examples:
-    """The training part and its augmented copies, all drawn now: an epoch has no random state of its own to lose."""
-    recipe = run.recipe
-    cache = run.part("train")
-    variants = [cache] + [
-        augment(cache, recipe.data.augmentation, np.random.default_rng([recipe.seed, 0xA06, number]))
-        for number in range(recipe.data.augmentation.copies)
-    ]
+    """The training part and its augmented copies, all drawn now, and what is drawn anew from each epoch's number."""
+    recipe, augmentation = run.recipe, run.recipe.data.augmentation
+    variants = augmentation.variants(run.part("train"), recipe.seed)
     inputs = [run.family.inputs(variant, run.config) for variant in variants]
-    labels = np.tile(cache.labels, len(variants))
+    labels = np.tile(variants[0].labels, len(variants))
     weights = None
     if recipe.training.class_weights == "balanced":
         counts = np.bincount(labels, minlength=len(run.classes))
         weights = (len(labels) / (len(run.classes) * counts))[labels].astype(np.float32)
-    columns = {column: np.concatenate([variant[column] for variant in inputs]) for column in inputs[0]}
-    return Examples(columns, _one_hot(labels, len(run.classes)), weights)
+    # Joined only if there is something to join: long sequences are too large to have them twice.
+    columns = (
+        inputs[0] if len(inputs) == 1 else {name: np.concatenate([one[name] for one in inputs]) for name in inputs[0]}
+    )
+    on_the_fly = augmentation.on_the_fly(topology_named(run.family.topology))
+    return Examples(columns, _one_hot(labels, len(run.classes)), weights, on_the_fly)
 
 
 def _one_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
@@ -266,15 +287,14 @@ def _one_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
 
 
 def _finish(run: Run, seconds: float) -> None:
-    """Writes the model of the best epoch, its figures and the curves, and marks the run as finished."""
+    """Writes the model of the best epoch, its figures and the picture, and marks the run as finished."""
     best, state = load_checkpoint(run.checkpoints / "best.keras")
     _, last = load_checkpoint(run.checkpoints / "last.keras")
     keras.utils.set_random_seed(run.recipe.seed)
     model = run.family.build(run.config, len(run.classes))
     model.set_weights(best.get_weights())
     write_bytes(run.path / "model.keras", keras_archive(model))
-    write_text(run.path / "history.csv", history_csv(last.history))
-    draw_history(last.history, state.epoch, run.path / "training.png", run.id)
+    write_history(run.path, last.history)
     metrics: dict[str, Any] = {"best_epoch": state.epoch, "epochs": last.epoch}
     for part in ("validation", "test"):
         labels = run.labels(part)
@@ -283,9 +303,12 @@ def _finish(run: Run, seconds: float) -> None:
             metrics[part] = {
                 "accuracy": measured.accuracy,
                 "interval": list(measured.interval),
+                **({"top5_accuracy": measured.top5} if measured.has_top5 else {}),
                 "macro_f1": measured.macro.f1,
                 "samples": measured.samples,
             }
+            held_back = part
+    draw_results(last.history, state.epoch, measured, run.path / "results.png", run.id, held_back)
     metrics["validation"]["loss"] = state.history[-1]["val_loss"]
     record = {**read_json(run.path / "run.json"), "metrics": metrics, "seconds": round(seconds, 2), "finished": True}
     write_json(run.path / "run.json", record)
