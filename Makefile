@@ -23,8 +23,8 @@ $(UV):
 	$(UV) sync --locked --python $(PYTHON)
 	@touch $@
 
-export-tflite: setup ## The main job: render hands, train, quantize, export, bundle, check parity; one table
-	$(RUN)/python tools/export_tflite.py --work $(WORK)
+export-tflite: setup ## The main job: make data, train, quantize, export, bundle, check parity; FAMILIES="mlp stgcn" picks
+	$(RUN)/python tools/export_tflite.py --work $(WORK) --families $(FAMILIES)
 
 test: setup ## Run all tests; ARGS="-k name" narrows them
 	$(RUN)/pytest $(ARGS)

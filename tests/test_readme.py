@@ -60,6 +60,14 @@ def test_own_images(folder):
 
 
 @pytest.mark.slow
+def test_clips_of_signing(folder):
+    (commands,) = blocks("With clips of signing", "sh")
+    for command in commands:
+        run(command, folder)
+    assert (folder / "runs" / "lstm-001" / "export" / "model_dynamic.tflite").is_file()
+
+
+@pytest.mark.slow
 def test_own_bundle(folder):
     if not TASK.is_file():
         pytest.skip(f"{TASK} is not here; it is Google's gesture_recognizer.task, which a clone does not bring")

@@ -1,7 +1,8 @@
 """The main job on data that it makes: `make export-tflite`.
 
-Renders hands, finds their landmarks with MediaPipe, trains the static families, quantizes, exports and bundles them,
-shows on the desktop that what ships is what was trained, and prints one table. Every stage is also a `signport` verb.
+Renders hands and finds their landmarks with MediaPipe, lets kinematic signers sign; trains all families on that, small
+ones for sequences; quantizes, exports and bundles them, shows on the desktop that what ships is what was trained, and
+prints one table. Every stage is also a `signport` verb.
 """
 
 import argparse
@@ -11,7 +12,8 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,28 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import signport as sp
 from signport.errors import SignportError
+
+# What makes the sequence recipes fit into minutes on two cores; the recipes themselves are full size.
+SMALL = {
+    "lstm": ["training.epochs=80", "training.early_stopping_patience=20", "training.plateau_patience=8"],
+    "transformer": [
+        "model.frames=48",
+        "model.hidden=128",
+        "model.heads=4",
+        "model.layers=2",
+        "model.dropout=0.2",
+        "training.epochs=50",
+        "training.learning_rate=0.001",
+    ],
+    "stgcn": [
+        "model.frames=48",
+        "model.blocks=3",
+        "model.channels=32",
+        "model.dropout=0.2",
+        "training.epochs=30",
+        "training.learning_rate=0.003",
+    ],
+}
 
 
 class Stopwatch:
@@ -36,66 +60,121 @@ class Stopwatch:
         self.seconds[name] = time.perf_counter() - start
 
 
+class MainJob:
+    """The job's data, made when first asked for, and what came of it."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.work: Path = options.work
+        self.watch = Stopwatch()
+        self.runs: dict[str, Any] = {}
+        self.exports: dict[str, Any] = {}
+
+    @cached_property
+    def hands(self) -> Any:
+        """Single hands that spell."""
+        return self._render_hands("asl22")
+
+    @cached_property
+    def gestures(self) -> Any:
+        """Single hands with MediaPipe's canned gestures."""
+        return self._render_hands("canned")
+
+    @cached_property
+    def signs(self) -> Any:
+        """Clips of whole signers."""
+        with self.watch.stage("render signs"):
+            return sp.render_signs(
+                self.work / f"signs-{self.options.signs}-{self.options.seed}.parquet",
+                classes=self.options.signs,
+                seed=self.options.seed,
+            )
+
+    def _render_hands(self, classes: str) -> Any:
+        with self.watch.stage(f"render and capture {classes}"):
+            rendered = sp.render_hands(
+                self.work / f"hands-{classes}-{self.options.per_class}-{self.options.seed}",
+                classes=classes,
+                per_class=self.options.per_class,
+                seed=self.options.seed,
+                workers=self.options.workers,
+            )
+            report_detection(rendered.detection_rates)
+            return sp.LandmarkCache.read(rendered.folder / "landmarks.parquet")
+
+    def train_and_export(self, name: str, recipe: str, data: Any, settings: Sequence[str] = (), **more: Any) -> None:
+        """Trains a run called `name` and exports it."""
+        overrides = [f"seed={self.options.seed}", *settings]
+        with self.watch.stage(f"train {name}"):
+            self.runs[name] = sp.train(recipe, data, name=name, runs=self.work / "runs", overrides=overrides, **more)
+        with self.watch.stage(f"export {name}"):
+            self.exports[name] = sp.export_tflite(self.runs[name])
+
+    def mlp(self) -> None:
+        """The plain and the residual MLP."""
+        for name in ("mlp", "mlp_v2"):
+            self.train_and_export(name, name, self.hands)
+
+    def gesture_head(self) -> None:
+        """Embedder, gesture head and canned head, and the bundle of all three."""
+        self.train_and_export("gesture_embedder", "gesture_embedder", self.hands)
+        embedder = self.runs["gesture_embedder"].path
+        self.train_and_export("gesture_head", "gesture_head", self.hands, embedder=embedder)
+        self.train_and_export("canned_head", "gesture_head", self.gestures, embedder=embedder)
+        with self.watch.stage("bundle"):
+            head, canned = self.runs["gesture_head"], self.runs["canned_head"]
+            bundled = sp.bundle(head, head="int8", embedder="int8", canned=canned)
+            print(f"{bundled.path}  {bundled.card['bytes']:,} bytes")
+
+    def sequence(self, family: str) -> None:
+        """A sequence family, small."""
+        self.train_and_export(family, family, self.signs, SMALL[family])
+
+    def check(self) -> dict[str, Any]:
+        """Evaluates every classifier and checks all files on the desktop."""
+        with self.watch.stage("evaluate"):
+            for run in self.runs.values():
+                if run.family.output == "probabilities":
+                    sp.evaluate(run, run.cache())
+        with self.watch.stage("parity on the desktop"):
+            return {name: sp.check_parity(run) for name, run in self.runs.items() if name != "canned_head"}
+
+
+FAMILIES = {
+    "mlp": MainJob.mlp,
+    "gesture_head": MainJob.gesture_head,
+    "lstm": lambda job: job.sequence("lstm"),
+    "transformer": lambda job: job.sequence("transformer"),
+    "stgcn": lambda job: job.sequence("stgcn"),
+}
+
+
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("build/export-tflite"), help="where everything goes")
+    parser.add_argument("--families", nargs="*", default=[], help=f"which of {', '.join(FAMILIES)} (default all)")
     parser.add_argument("--per-class", type=int, default=100, help="images a class (default 100)")
+    parser.add_argument("--signs", type=int, default=20, help="signs of the sequence families (default 20)")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that draw and detect")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if unknown := [name for name in options.families if name not in FAMILIES]:
+        raise SignportError(f"--families {unknown[0]}: unknown; choose from: {', '.join(FAMILIES)}")
+    return options
 
 
 def main() -> None:
     """Runs the whole job."""
     options = arguments()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    watch = Stopwatch()
-    work: Path = options.work
-    shutil.rmtree(work / "runs", ignore_errors=True)  # of an earlier call; rendered images are reused
-
-    caches = {}
-    for classes in ("asl22", "canned"):
-        with watch.stage(f"render and capture {classes}"):
-            hands = sp.render_hands(
-                work / f"hands-{classes}-{options.per_class}-{options.seed}",
-                classes=classes,
-                per_class=options.per_class,
-                seed=options.seed,
-                workers=options.workers,
-            )
-            report_detection(hands.detection_rates)
-            caches[classes] = sp.LandmarkCache.read(hands.folder / "landmarks.parquet")
-    signs, gestures = caches["asl22"], caches["canned"]
-
-    common: dict[str, Any] = {"runs": work / "runs", "overrides": [f"seed={options.seed}"]}
-    runs: dict[str, Any] = {}
-    exports: dict[str, Any] = {}
-
-    def train_and_export(name: str, recipe: str, data: Any, **more: Any) -> None:
-        with watch.stage(f"train {name}"):
-            runs[name] = sp.train(recipe, data, name=name, **common, **more)
-        with watch.stage(f"export {name}"):
-            exports[name] = sp.export_tflite(runs[name])
-
-    train_and_export("mlp", "mlp", signs)
-    train_and_export("mlp_v2", "mlp_v2", signs)
-    train_and_export("gesture_embedder", "gesture_embedder", signs)
-    embedder = runs["gesture_embedder"].path
-    train_and_export("gesture_head", "gesture_head", signs, embedder=embedder)
-    train_and_export("canned_head", "gesture_head", gestures, embedder=embedder)
-    with watch.stage("bundle"):
-        bundled = sp.bundle(runs["gesture_head"], head="int8", embedder="int8", canned=runs["canned_head"])
-        print(f"{bundled.path}  {bundled.card['bytes']:,} bytes")
-    with watch.stage("evaluate"):
-        for name in ("mlp", "mlp_v2", "gesture_head"):
-            sp.evaluate(runs[name], signs)
-    reports = {}
-    with watch.stage("parity on the desktop"):
-        for name in ("mlp", "mlp_v2", "gesture_embedder", "gesture_head"):
-            reports[name] = sp.check_parity(runs[name])
-
-    print_results(exports, reports, watch, work)
+    shutil.rmtree(options.work / "runs", ignore_errors=True)  # of an earlier call; rendered images are reused
+    job = MainJob(options)
+    for name, make in FAMILIES.items():
+        if name in (options.families or FAMILIES):
+            make(job)
+    reports = job.check()
+    print_results(job, reports)
     for report in reports.values():
         report.require()
 
@@ -107,7 +186,7 @@ def report_detection(rates: dict[str, float]) -> None:
     print(f"MediaPipe found {mean:.1%} of the hands; least in class {worst!r}: {rates[worst]:.1%}")
 
 
-def print_results(exports: dict[str, Any], reports: dict[str, Any], watch: Stopwatch, work: Path) -> None:
+def print_results(job: MainJob, reports: dict[str, Any]) -> None:
     """The table that this is all about, then seconds and places."""
     from rich.console import Console
     from rich.table import Table
@@ -115,23 +194,36 @@ def print_results(exports: dict[str, Any], reports: dict[str, Any], watch: Stopw
     title = "Held-back signers; latency in ai-edge-litert, one thread, median"
     table = Table(title=title, title_justify="left")
     table.add_column("model", no_wrap=True)
-    for column in ("samples", "accuracy float", "int8", "agreement", "SQNR dB", "KB float", "int8", "µs float", "int8"):
+    for column in (
+        "samples",
+        "accuracy",
+        "small file",
+        "accuracy",
+        "agreement",
+        "SQNR dB",
+        "KB float",
+        "small",
+        "µs float",
+        "small",
+    ):
         table.add_column(column, justify="right")
-    for name, exported in exports.items():
+    for name, exported in job.exports.items():
         card = exported.card
         metrics, files = card["metrics"], card["files"]
+        small = "int8" if "int8" in files else "dynamic"  # the smallest that the family has
         latency = latencies(reports[name]) if name in reports else {}
         table.add_row(
             name,
             str(metrics["test_samples"]),
             figure(metrics["float_accuracy"], ".4f"),
-            figure(metrics["int8"]["accuracy"], ".4f"),
-            figure(metrics["int8"]["top1"], ".4f"),
-            figure(metrics["int8"]["sqnr_db"], ".1f"),
+            small,
+            figure(metrics[small]["accuracy"], ".4f"),
+            figure(metrics[small]["top1"], ".4f"),
+            figure(metrics[small]["sqnr_db"], ".1f"),
             figure(files["float32"]["bytes"] / 1000, ".1f"),
-            figure(files["int8"]["bytes"] / 1000, ".1f"),
+            figure(files[small]["bytes"] / 1000, ".1f"),
             figure(latency.get("float32"), ".1f"),
-            figure(latency.get("int8"), ".1f"),
+            figure(latency.get(small), ".1f"),
         )
     console = Console(width=max(Console().width, 120), highlight=False)
     console.print()
@@ -139,9 +231,9 @@ def print_results(exports: dict[str, Any], reports: dict[str, Any], watch: Stopw
     for name, report in reports.items():
         gates = sum(len(one.task_gates) + sum(len(file.gates) for file in one.files.values()) for one in report.results)
         console.print(f"parity {name}: {report.status}, {gates} gates, {report.path}")
-    seconds = ", ".join(f"{name} {spent:.0f}" for name, spent in watch.seconds.items())
-    console.print(f"seconds: {seconds}; all {sum(watch.seconds.values()):.0f}")
-    console.print(f"files: {work}/runs/*/export, bundle: {work}/runs/gesture_head/export/gesture_recognizer.task")
+    seconds = ", ".join(f"{name} {spent:.0f}" for name, spent in job.watch.seconds.items())
+    console.print(f"seconds: {seconds}; all {sum(job.watch.seconds.values()):.0f}")
+    console.print(f"files: {job.work}/runs/*/export")
 
 
 def latencies(report: Any) -> dict[str, float]:

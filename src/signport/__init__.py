@@ -15,14 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from signport.datasets.cache import LandmarkCache
+    from signport.datasets.clip_files import import_clips
     from signport.datasets.csv_table import import_csv
+    from signport.datasets.frame_files import import_frames
     from signport.datasets.image_folder import capture_images
     from signport.datasets.merge import merge_caches
+    from signport.datasets.parquet_clips import import_parquet
     from signport.datasets.rendered import render_hands
+    from signport.datasets.signing import render_signs
     from signport.datasets.tables import import_npz
+    from signport.datasets.video_folder import capture_videos
     from signport.export.app_resources import embed
     from signport.export.bundle import bundle
     from signport.export.exporter import export as export_tflite
+    from signport.export.stream import Stream
     from signport.parity.report import parity as check_parity
     from signport.training.evaluation import evaluate
     from signport.training.run import Run
@@ -33,32 +39,44 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "LandmarkCache": ("signport.datasets.cache", "LandmarkCache"),
     "Run": ("signport.training.run", "Run"),
+    "Stream": ("signport.export.stream", "Stream"),
     "bundle": ("signport.export.bundle", "bundle"),
     "capture_images": ("signport.datasets.image_folder", "capture_images"),
+    "capture_videos": ("signport.datasets.video_folder", "capture_videos"),
     "check_parity": ("signport.parity.report", "parity"),
     "embed": ("signport.export.app_resources", "embed"),
     "evaluate": ("signport.training.evaluation", "evaluate"),
     "export_tflite": ("signport.export.exporter", "export"),
+    "import_clips": ("signport.datasets.clip_files", "import_clips"),
     "import_csv": ("signport.datasets.csv_table", "import_csv"),
+    "import_frames": ("signport.datasets.frame_files", "import_frames"),
     "import_npz": ("signport.datasets.tables", "import_npz"),
+    "import_parquet": ("signport.datasets.parquet_clips", "import_parquet"),
     "merge_caches": ("signport.datasets.merge", "merge_caches"),
     "render_hands": ("signport.datasets.rendered", "render_hands"),
+    "render_signs": ("signport.datasets.signing", "render_signs"),
     "resume": ("signport.training.train", "resume"),
     "train": ("signport.training.train", "train"),
 }
 __all__ = [
     "LandmarkCache",
     "Run",
+    "Stream",
     "bundle",
     "capture_images",
+    "capture_videos",
     "check_parity",
     "embed",
     "evaluate",
     "export_tflite",
+    "import_clips",
     "import_csv",
+    "import_frames",
     "import_npz",
+    "import_parquet",
     "merge_caches",
     "render_hands",
+    "render_signs",
     "resume",
     "train",
 ]

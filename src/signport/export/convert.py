@@ -73,8 +73,8 @@ def convert(family: str, folder: Path, formats: Sequence[str] = tuple(FORMATS)) 
         raise SignportError(f"{family}: TensorFlow's converter failed with status {child.returncode}: {words}")
 
 
-def _converter(model: Any, quantized: bool) -> Any:
-    """A converter of the model as a graph with batch 1, weights and ranges as constants."""
+def _graph(model: Any, quantized: bool) -> tuple[Any, Any]:
+    """The model as a function with batch 1, weights and ranges as constants; and what tracks variables still in it."""
     import keras
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
@@ -96,15 +96,15 @@ def _converter(model: Any, quantized: bool) -> Any:
     with in_phase(Phase.EXPORT if quantized else Phase.FLOAT):
         function = tf.function(answer, input_signature=signature, autograph=False).get_concrete_function()
     if fused:
-        return tf.lite.TFLiteConverter.from_concrete_functions([function], model)
-    frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
-    return tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+        return function, model
+    return convert_variables_to_constants_v2(function, lower_control_flow=False), None
 
 
-def _convert_one(model: Any, form: Format) -> bytes:
+def _convert_one(graph: tuple[Any, Any], form: Format) -> bytes:
     import tensorflow as tf
 
-    converter = _converter(model, form.quantized)
+    function, tracking = graph
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], tracking)
     if form.optimize:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if form.optimize and not form.quantized:
@@ -126,12 +126,13 @@ def _main(family: str, folder: str, *formats: str) -> None:
     from signport.models.registry import family_named
 
     family_named(family)
-    models: dict[bool, Any] = {}
+    graphs: dict[bool, tuple[Any, Any]] = {}
     for form in (FORMATS[name] for name in formats):
-        if form.quantized not in models:
+        if form.quantized not in graphs:
             path = Path(folder) / (QUANTIZED if form.quantized else FLOATING)
-            models[form.quantized] = keras.saving.load_model(path, compile=False, safe_mode=True)
-        (Path(folder) / form.file_name).write_bytes(_convert_one(models[form.quantized], form))
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+            graphs[form.quantized] = _graph(model, form.quantized)
+        (Path(folder) / form.file_name).write_bytes(_convert_one(graphs[form.quantized], form))
 
 
 if __name__ == "__main__":
