@@ -36,9 +36,13 @@ lint: setup ## Check formatting, lint and types
 
 bench: setup ## Measure speeds, as ratios within one run
 	$(RUN)/python benchmarks/render_hands.py
-	@test -d $(WORK)/runs/mlp/export || $(MAKE) export-tflite
+	@test -d $(WORK)/runs/stgcn/export || $(MAKE) export-tflite
 	$(RUN)/python benchmarks/latency.py $(WORK)/runs/mlp
 	$(RUN)/python benchmarks/across_sources.py
+	$(RUN)/python benchmarks/signs_baseline.py $(WORK)/signs-20-0.parquet $(foreach name,lstm transformer stgcn,--run $(WORK)/runs/$(name))
+	$(RUN)/python benchmarks/training_step.py
+	$(RUN)/python benchmarks/read_cache.py
+	$(RUN)/python benchmarks/capture_video.py
 
 setup-targets: setup ## Say which optional parts are here, and what brings the others
 	$(RUN)/signport doctor

@@ -55,7 +55,7 @@ def test_own_images(folder):
     assert commands[0] == ". .venv/bin/activate"
     for command in commands[1:]:
         run(command, folder)
-    for name in re.findall(r"`(\S+\.(?:tflite|npz|txt|json))`", README.split("## With your own `")[0]):
+    for name in re.findall(r"`(\S+\.(?:tflite|npz|txt|json))`", README.split("## With clips of signing")[0]):
         assert (folder / "runs" / "mlp-001" / "export" / name).is_file(), name
 
 

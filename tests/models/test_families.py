@@ -117,6 +117,17 @@ def test_one_training_step_lowers_the_loss(name):
     assert after < before
 
 
+def test_it_answers_with_one_row_a_sample(case):
+    family, _, shipped = case
+    inputs, _ = samples(shipped, 3)
+    answers = predict(shipped, inputs)
+    assert answers.dtype == np.float32
+    assert answers.shape == (3, *shipped.output_shape[1:])
+    if family.output == "probabilities":
+        assert answers.shape[1] == CLASSES
+        np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
+
+
 def test_saving_and_loading_changes_nothing(case, tmp_path):
     _, model, _ = case
     inputs, _ = samples(model, 16, seed=2)
