@@ -35,12 +35,13 @@ SMALL = {
         "training.learning_rate=0.001",
     ],
     "stgcn": [
-        "model.frames=48",
+        "model.frames=32",
         "model.blocks=3",
         "model.channels=32",
-        "model.dropout=0.2",
-        "training.epochs=30",
-        "training.learning_rate=0.003",
+        "model.dropout=0.1",
+        "training.epochs=45",
+        "training.learning_rate=0.004",
+        "training.label_smoothing=0.1",
     ],
 }
 

@@ -110,8 +110,10 @@ def build(config: StgcnConfig, num_classes: int) -> keras.Model:
 
 
 def _block(x: Any, mask: Any, config: StgcnConfig, name: str, *, first: bool) -> Any:
+    # Channels are mixed by 1×1 convolutions, not dense layers: their weights are quantized per channel in
+    # dynamic-range files too (39 against 34 dB).
     inner = GraphMixing(_TOPOLOGY.name, name=f"{name}_graph")(x)
-    inner = layers.Dense(config.channels, name=f"{name}_spatial")(inner)
+    inner = layers.Conv2D(config.channels, 1, padding="same", name=f"{name}_spatial")(inner)
     inner = layers.BatchNormalization(momentum=_MOMENTUM, name=f"{name}_spatial_norm")(inner)
     inner = layers.ReLU(name=f"{name}_spatial_relu")(inner)
     # A masked frame must look to its neighbours as a frame beyond the end of the clip does: as zeros.
@@ -121,7 +123,7 @@ def _block(x: Any, mask: Any, config: StgcnConfig, name: str, *, first: bool) ->
     inner = layers.BatchNormalization(momentum=_MOMENTUM, name=f"{name}_temporal_norm")(inner)
     inner = layers.Dropout(config.dropout, name=f"{name}_dropout")(inner)
     if first:  # 3 coordinates can't be added to the channels
-        x = layers.Dense(config.channels, name=f"{name}_residual")(x)
+        x = layers.Conv2D(config.channels, 1, padding="same", name=f"{name}_residual")(x)
         x = layers.BatchNormalization(momentum=_MOMENTUM, name=f"{name}_residual_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([x, inner]))
 
