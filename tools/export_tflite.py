@@ -226,7 +226,7 @@ def print_results(job: MainJob, reports: dict[str, Any]) -> None:
             figure(latency.get("float32"), ".1f"),
             figure(latency.get(small), ".1f"),
         )
-    console = Console(width=max(Console().width, 120), highlight=False)
+    console = Console(width=max(Console().width, 132), highlight=False)
     console.print()
     console.print(table)
     for name, report in reports.items():
