@@ -171,9 +171,9 @@ class HandDetector:
         offset = np.array([pad_x / width, pad_y / height, 0.0])
         category = result.handedness[0][0]
         return HandDetection(
-            landmarks=(_points(result.hand_landmarks[0]) * scale - offset).astype(np.float32),
-            world_landmarks=_points(result.hand_world_landmarks[0]).astype(np.float32),
-            handedness=float(category.score if category.category_name == "Left" else 1.0 - category.score),
+            landmarks=(landmark_points(result.hand_landmarks[0]) * scale - offset).astype(np.float32),
+            world_landmarks=landmark_points(result.hand_world_landmarks[0]).astype(np.float32),
+            handedness=left_probability(category),
             image_size=(width, height),
         )
 
@@ -194,5 +194,11 @@ class HandDetector:
         self.close()
 
 
-def _points(landmarks: Any) -> np.ndarray:
+def left_probability(category: Any) -> float:
+    """MediaPipe's probability of a left hand, out of the side that it names with a score."""
+    return float(category.score if category.category_name == "Left" else 1.0 - category.score)
+
+
+def landmark_points(landmarks: Any) -> np.ndarray:
+    """MediaPipe's landmarks as float64 (points, 3)."""
     return np.array([(point.x, point.y, point.z) for point in landmarks], np.float64)

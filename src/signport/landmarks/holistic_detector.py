@@ -16,7 +16,7 @@ import numpy as np
 from signport.errors import SignportError
 from signport.files import sha256_bytes
 from signport.landmarks.asset_bundle import bundle_bytes
-from signport.landmarks.hand_detector import hand_landmarker_task
+from signport.landmarks.hand_detector import hand_landmarker_task, landmark_points, left_probability
 from signport.landmarks.hand_sides import SIDES, FoundHand, LastSeen, tell_sides
 from signport.landmarks.mediapipe_runtime import (
     import_mediapipe,
@@ -151,7 +151,7 @@ class HolisticDetector:
         return [
             FoundHand(
                 _points(landmarks),
-                float(category.score if category.category_name == "Left" else 1.0 - category.score),
+                left_probability(category),
             )
             for landmarks, (category, *_) in zip(result.hand_landmarks, result.handedness, strict=True)
         ]
@@ -170,4 +170,4 @@ class HolisticDetector:
 
 
 def _points(landmarks: Any) -> np.ndarray:
-    return np.array([(point.x, point.y, point.z) for point in landmarks], np.float32)
+    return landmark_points(landmarks).astype(np.float32)

@@ -92,7 +92,7 @@ def quantized_weight(variable: keras.Variable, per_channel: bool = True) -> Any:
 
 
 def plain_weight(variable: keras.Variable) -> Any:
-    """A bias: never fake-quantized, because TFLite keeps it as int32 on the product of two scales."""
+    """A weight without fake quantization: a bias, which TFLite keeps as int32, or one of a layer in float."""
     return tf.constant(constant(variable)) if current_phase() is Phase.EXPORT else tf.convert_to_tensor(variable)
 
 

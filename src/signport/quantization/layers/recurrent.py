@@ -8,21 +8,15 @@ import tensorflow as tf
 
 from signport.errors import SignportError
 from signport.quantization.deploy import Rewriter, rewrites
-from signport.quantization.fake_quant import Phase, constant, current_phase
+from signport.quantization.fake_quant import plain_weight
 
 
-@keras.saving.register_keras_serializable("signport")
-class UnrolledLstm(keras.layers.Layer):
-    """An LSTM (Hochreiter and Schmidhuber 1997) as plain matrix products, in float.
-
-    One product projects the inputs of all steps; then each step is written out. So the graph has no loop, no state
-    that stays between calls and no operator that a runtime may lack. Takes values (batch, frames, features), or values
-    and a mask (batch, frames) whose 0 passes a frame over; answers (batch, frames, units), or (batch, units) of the
-    last step.
+class _LstmForm(keras.layers.Layer):
+    """What both forms have: the weights of an LSTM, and its answer's shape.
 
     Args:
         units: Size of the state.
-        return_sequences: Whether it answers with all steps.
+        return_sequences: Whether it answers with all steps, (batch, frames, units), or the last, (batch, units).
     """
 
     def __init__(self, units: int, return_sequences: bool = False, **kwargs: Any) -> None:
@@ -31,17 +25,41 @@ class UnrolledLstm(keras.layers.Layer):
         self.return_sequences = return_sequences
 
     def build(self, input_shape: Any) -> None:
-        features = (input_shape[0] if isinstance(input_shape[0], list | tuple) else input_shape)[-1]
-        # Gates in the order input, forget, output, candidate: the three sigmoids are one operator.
+        features = _values_shape(input_shape)[-1]
         self.kernel = self.add_weight(shape=(features, 4 * self.units), name="kernel")
         self.recurrent_kernel = self.add_weight(shape=(self.units, 4 * self.units), name="recurrent_kernel")
         self.bias = self.add_weight(shape=(4 * self.units,), initializer="zeros", name="bias")
         self.built = True
 
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        shape = _values_shape(input_shape)
+        return (*shape[:2], self.units) if self.return_sequences else (shape[0], self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "units": self.units, "return_sequences": self.return_sequences}
+
+
+def _values_shape(input_shape: Any) -> Any:
+    """Shape of the values, which may come with a mask."""
+    return input_shape[0] if isinstance(input_shape[0], list | tuple) else input_shape
+
+
+@keras.saving.register_keras_serializable("signport")
+class UnrolledLstm(_LstmForm):
+    """An LSTM (Hochreiter and Schmidhuber 1997) as plain matrix products, in float.
+
+    One product projects the inputs of all steps; then each step is written out. So the graph has no loop, no state
+    that stays between calls and no operator that a runtime may lack. Takes values (batch, frames, features), or values
+    and a mask (batch, frames) whose 0 passes a frame over; answers (batch, frames, units), or (batch, units) of the
+    last step.
+
+    Its gates lie in the order input, forget, output, candidate, so that the three sigmoids are one operator.
+    """
+
     def call(self, inputs: Any) -> Any:
         x, mask = inputs if isinstance(inputs, list | tuple) else (inputs, None)
         frames, features = x.shape[1:]
-        kernel, recurrent, bias = (_weight(weight) for weight in (self.kernel, self.recurrent_kernel, self.bias))
+        kernel, recurrent, bias = (plain_weight(weight) for weight in (self.kernel, self.recurrent_kernel, self.bias))
         projected = tf.reshape(tf.matmul(tf.reshape(x, [-1, features]), kernel) + bias, [-1, frames, 4 * self.units])
         steps = tf.unstack(projected, axis=1)
         present = None if mask is None else tf.unstack(mask[:, :, None] > 0.5, axis=1)
@@ -60,40 +78,21 @@ class UnrolledLstm(keras.layers.Layer):
             outputs.append(hidden)
         return tf.stack(outputs, axis=1) if self.return_sequences else hidden
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        shape = input_shape[0] if isinstance(input_shape[0], list | tuple) else input_shape
-        return (*shape[:2], self.units) if self.return_sequences else (shape[0], self.units)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "units": self.units, "return_sequences": self.return_sequences}
-
 
 @keras.saving.register_keras_serializable("signport")
-class FusedLstm(keras.layers.Layer):
+class FusedLstm(_LstmForm):
     """An LSTM that the converter turns into one UNIDIRECTIONAL_SEQUENCE_LSTM, in float.
 
     The converter knows it by a mark that tf-keras's LSTM leaves on its function and Keras 3's does not; so this is
     tf-keras's layer, with constant weights. (batch, frames, features) → (batch, frames, units), or (batch, units).
-
-    Args:
-        units: Size of the state.
-        return_sequences: Whether it answers with all steps.
     """
-
-    def __init__(self, units: int, return_sequences: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.units = units
-        self.return_sequences = return_sequences
 
     def build(self, input_shape: Any) -> None:
         import tf_keras
 
-        self.kernel = self.add_weight(shape=(input_shape[-1], 4 * self.units), name="kernel")
-        self.recurrent_kernel = self.add_weight(shape=(self.units, 4 * self.units), name="recurrent_kernel")
-        self.bias = self.add_weight(shape=(4 * self.units,), initializer="zeros", name="bias")
+        super().build(input_shape)
         self.layer = tf_keras.layers.LSTM(self.units, return_sequences=self.return_sequences)
         self.layer.build((None, *input_shape[1:]))
-        self.built = True
 
     def settle(self) -> None:
         """Hands the weights on to tf-keras's layer; without this, a new or loaded layer answers with random ones."""
@@ -101,16 +100,6 @@ class FusedLstm(keras.layers.Layer):
 
     def call(self, x: Any) -> Any:
         return self.layer(x)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return (*input_shape[:2], self.units) if self.return_sequences else (input_shape[0], self.units)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "units": self.units, "return_sequences": self.return_sequences}
-
-
-def _weight(variable: keras.Variable) -> Any:
-    return tf.constant(constant(variable)) if current_phase() is Phase.EXPORT else tf.convert_to_tensor(variable)
 
 
 @rewrites(keras.layers.LSTM)
