@@ -55,40 +55,44 @@ def constant(variable: keras.Variable) -> np.ndarray:
         return np.asarray(variable.numpy())
 
 
-def snap_to_grid(weight: np.ndarray, per_channel: bool = True) -> np.ndarray:
-    """Rounds a weight to its symmetric, narrow int8 grid.
+def snap_to_grid(weight: np.ndarray, per_channel: bool = True, bits: int = 8) -> np.ndarray:
+    """Rounds a weight to its symmetric, narrow grid.
 
     Args:
         weight: float32 (…, output channels).
         per_channel: One scale an output channel (last axis) instead of one in all.
+        bits: 8 for multiples -127..127 of the scale max|w| / 127; 4 for -7..7 of max|w| / 7.
 
     Returns:
-        float32, the same shape: multiples -127..127 of the scale max|w| / 127.
+        float32, the same shape.
     """
     axes = tuple(range(weight.ndim - 1)) if per_channel else None
-    scale = np.maximum(np.abs(weight).max(axis=axes, keepdims=True), _SMALLEST_RANGE) / 127.0
-    return np.asarray(np.clip(np.round(weight / scale), -127, 127) * scale, np.float32)
+    steps = 2 ** (bits - 1) - 1
+    scale = np.maximum(np.abs(weight).max(axis=axes, keepdims=True), _SMALLEST_RANGE) / steps
+    return np.asarray(np.clip(np.round(weight / scale), -steps, steps) * scale, np.float32)
 
 
-def quantized_weight(variable: keras.Variable, per_channel: bool = True) -> Any:
+def quantized_weight(variable: keras.Variable, per_channel: bool = True, bits: int = 8) -> Any:
     """A weight as the current phase wants it: float, fake-quantized (straight-through gradient), or a constant.
 
     Args:
         variable: float32 (…, output channels).
         per_channel: One scale an output channel (last axis) instead of one in all.
+        bits: Of a stored weight.
     """
     phase = current_phase()
     if phase is Phase.EXPORT:
-        return tf.constant(snap_to_grid(constant(variable), per_channel))
+        return tf.constant(snap_to_grid(constant(variable), per_channel, bits))
     weight = tf.convert_to_tensor(variable)
     if phase is not Phase.SIMULATE:
         return weight
     magnitude = tf.stop_gradient(tf.abs(weight))
+    grid = {"num_bits": bits, "narrow_range": True}
     if not per_channel:
         largest = tf.maximum(tf.reduce_max(magnitude), _SMALLEST_RANGE)
-        return tf.quantization.fake_quant_with_min_max_vars(weight, -largest, largest, narrow_range=True)
+        return tf.quantization.fake_quant_with_min_max_vars(weight, -largest, largest, **grid)
     largest = tf.maximum(tf.reduce_max(magnitude, axis=list(range(len(weight.shape) - 1))), _SMALLEST_RANGE)
-    return tf.quantization.fake_quant_with_min_max_vars_per_channel(weight, -largest, largest, narrow_range=True)
+    return tf.quantization.fake_quant_with_min_max_vars_per_channel(weight, -largest, largest, **grid)
 
 
 def plain_weight(variable: keras.Variable) -> Any:
@@ -96,56 +100,106 @@ def plain_weight(variable: keras.Variable) -> Any:
     return tf.constant(constant(variable)) if current_phase() is Phase.EXPORT else tf.convert_to_tensor(variable)
 
 
+# What TFLite's int8 kernels demand of their outputs: (smallest, largest) on 256 steps (quantization specification,
+# SOFTMAX, LOGISTIC: scale 1/256, zero point -128; TANH: scale 1/128, zero point 0).
+PROBABILITY = (0.0, 255 / 256)
+HYPERBOLIC = (-1.0, 127 / 128)
+
+
 @keras.saving.register_keras_serializable("signport")
 class ActivationQuantizer(keras.layers.Layer):
-    """Fake-quantizes an activation of any shape to int8, one asymmetric range a tensor that always holds 0.
+    """Fake-quantizes an activation of any shape to int8, one range a tensor that always holds 0.
 
     The range is calibrated to the smallest and largest value seen; in training it follows the batch extremes by a
-    moving average until `momentum` is set to 1 (`freeze_ranges`).
+    moving average until `momentum` is set to 1 (`freeze_ranges`). One quantizer may serve several tensors, which then
+    share their scale.
+
+    Args:
+        fixed: (smallest, largest) of a range that never changes; None calibrates it.
+        symmetric: Whether the zero point is 0, as XNNPACK wants of the right side of an int8 BATCH_MATMUL.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, fixed: tuple[float, float] | None = None, symmetric: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        add = self.add_weight
-        self.low = add(shape=(), initializer="zeros", trainable=False, name="low")
-        self.high = add(shape=(), initializer="zeros", trainable=False, name="high")
-        self.momentum = add(shape=(), initializer=keras.initializers.Constant(0.99), trainable=False, name="momentum")
+        self.fixed = None if fixed is None else (float(fixed[0]), float(fixed[1]))
+        self.symmetric = symmetric
+        if self.fixed is None:
+            add = self.add_weight
+            start = keras.initializers.Constant(0.99)
+            self.low = add(shape=(), initializer="zeros", trainable=False, name="low")
+            self.high = add(shape=(), initializer="zeros", trainable=False, name="high")
+            self.momentum = add(shape=(), initializer=start, trainable=False, name="momentum")
 
     def build(self, _input_shape: Any) -> None:
         self.built = True
 
     def call(self, x: Any, training: bool | None = None) -> Any:
+        self.observe(x, training=training)
+        return self.fake(x)
+
+    def observe(self, *tensors: Any, training: bool | None = None) -> None:
+        """Lets the range learn from tensors that belong to one batch: in calibration, or in training."""
         phase = current_phase()
-        if phase is Phase.FLOAT:
-            return x
-        if phase is Phase.EXPORT:
-            low, high = float(constant(self.low)), float(constant(self.high))
-            return tf.quantization.fake_quant_with_min_max_vars(x, low, max(high, low + _SMALLEST_RANGE))
+        learns = phase is Phase.CALIBRATE or (phase is Phase.SIMULATE and training)
+        if self.fixed is not None or not learns:
+            return
+        smallest = tf.minimum(tf.reduce_min(tf.stack([tf.reduce_min(x) for x in tensors])), 0.0)
+        largest = tf.maximum(tf.reduce_max(tf.stack([tf.reduce_max(x) for x in tensors])), 0.0)
         low, high = tf.convert_to_tensor(self.low), tf.convert_to_tensor(self.high)
-        smallest, largest = tf.minimum(tf.reduce_min(x), 0.0), tf.maximum(tf.reduce_max(x), 0.0)
         if phase is Phase.CALIBRATE:
             self.low.assign(tf.minimum(low, smallest))
             self.high.assign(tf.maximum(high, largest))
+            return
+        keep = tf.convert_to_tensor(self.momentum)
+        self.low.assign(tf.stop_gradient(keep * low + (1 - keep) * smallest))
+        self.high.assign(tf.stop_gradient(keep * high + (1 - keep) * largest))
+
+    def fake(self, x: Any) -> Any:
+        """Fake-quantizes with the range as it is; in `FLOAT` and `CALIBRATE`, changes nothing."""
+        phase = current_phase()
+        if phase in (Phase.FLOAT, Phase.CALIBRATE):
             return x
-        if training:
-            keep = tf.convert_to_tensor(self.momentum)
-            low, high = keep * low + (1 - keep) * smallest, keep * high + (1 - keep) * largest
-            self.low.assign(low)
-            self.high.assign(high)
-            low, high = tf.stop_gradient(low), tf.stop_gradient(high)
-        return tf.quantization.fake_quant_with_min_max_vars(x, low, tf.maximum(high, low + _SMALLEST_RANGE))
+        low, high = self._bounds(exact=phase is Phase.EXPORT)
+        return tf.quantization.fake_quant_with_min_max_vars(x, low, high)
+
+    def _bounds(self, *, exact: bool) -> tuple[Any, Any]:
+        """Smallest and largest value of the grid: constants if `exact`, else tensors."""
+        if self.fixed is not None:
+            return self.fixed
+        if exact:
+            low, high = constant(self.low), constant(self.high)
+        else:
+            low, high = tf.convert_to_tensor(self.low), tf.convert_to_tensor(self.high)
+        maximum = np.maximum if exact else tf.maximum
+        if self.symmetric:
+            scale = maximum(maximum(-low / 128, high / 127), _SMALLEST_RANGE)
+            low, high = -128 * scale, 127 * scale
+        high = maximum(high, low + _SMALLEST_RANGE)
+        return (float(low), float(high)) if exact else (low, high)
+
+    def grid(self) -> tuple[float, int]:
+        """(scale, zero point) of the int8 tensor, as TFLite counts them: real = scale · (q - zero point)."""
+        low, high = self._bounds(exact=True)
+        scale = (high - low) / 255
+        return scale, int(np.clip(round(-128 - low / scale), -128, 127))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
 
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "fixed": self.fixed, "symmetric": self.symmetric}
+
+
+def quantizers_of(layer: keras.layers.Layer) -> dict[str, ActivationQuantizer]:
+    """The quantizers of a deploy layer by the names that they were given; itself, if it is one."""
+    parts = [layer, *vars(layer).values()]
+    return {part.name: part for part in parts if isinstance(part, ActivationQuantizer)}
+
 
 def activation_quantizers(model: keras.Model) -> list[ActivationQuantizer]:
-    """All activation quantizers of a deploy model, in graph order."""
-    found: list[ActivationQuantizer] = []
-    for layer in model.layers:
-        inner = [layer, *vars(layer).values()]
-        found += [part for part in inner if isinstance(part, ActivationQuantizer)]
-    return found
+    """All activation quantizers of a deploy model whose range is not fixed, in graph order."""
+    found = [quantizer for layer in model.layers for quantizer in quantizers_of(layer).values()]
+    return [quantizer for quantizer in found if quantizer.fixed is None]
 
 
 def freeze_ranges(model: keras.Model, frozen: bool = True) -> None:
