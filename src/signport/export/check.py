@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from signport.export.convert import FORMATS
-from signport.export.flatbuffer import Operator, operators, variable_tensors
+from signport.export.flatbuffer import Operator, float_islands, operators, variable_tensors
 from signport.models.gates import Gates
 from signport.quantization.agreement import Agreement
 from signport.training.metrics import wilson_interval
@@ -143,7 +143,9 @@ def judge_graph(
         ),
     ]
     if FORMATS[form].quantized:
-        gates.append(Gate(f"{form} float operators inside", _float_islands(found), 0, "most"))
+        quantized = any({"INT8", "INT16"} & set(operator.outputs) for operator in found)
+        inside = len(float_islands(content)) if quantized else len(found)
+        gates.append(Gate(f"{form} float operators inside", inside, 0, "most"))
     return gates
 
 
@@ -157,14 +159,3 @@ def _state_gates(form: str, content: bytes, found: list[Operator], allowed: froz
         Gate(f"{form} variable tensors", variables, 0, "most"),
         Gate(f"{form} fused recurrent operators", _count(found, _FUSED_RECURRENT - allowed), 0, "most"),
     ]
-
-
-def _float_islands(found: list[Operator]) -> int:
-    """Float operators between an int8 operator and another: each costs a dequantization and a quantization."""
-    names = [operator.name for operator in found]
-    if "QUANTIZE" not in names or "DEQUANTIZE" not in names:
-        return len(found)
-    last_quantize = len(names) - 1 - names[::-1].index("QUANTIZE")
-    first_dequantize = names.index("DEQUANTIZE", last_quantize)
-    inside = found[last_quantize + 1 : first_dequantize]
-    return sum(any(kind.startswith("FLOAT") for kind in operator.inputs) for operator in inside)

@@ -7,14 +7,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from signport.errors import SignportError
+from signport.export.compact import SharingBuilder
 
 _IDENTIFIER = b"TFL3"
-_BUFFER_ALIGNMENT = 16  # schema.fbs: `data:[ubyte] (force_align: 16)`, which Python's generated code forgets
+_QUANTIZED_TYPES = frozenset({schema.TensorType.INT8, schema.TensorType.INT16})
 
 
 @dataclass(frozen=True)
@@ -34,21 +34,6 @@ class Operator:
     custom: bool
 
 
-class _AligningBuilder(flatbuffers.Builder):
-    """A builder that aligns byte vectors as TFLite's schema asks."""
-
-    def CreateNumpyVector(self, x: np.ndarray) -> int:  # noqa: N802  flatbuffers' name
-        if x.dtype != np.uint8:
-            offset: int = super().CreateNumpyVector(x)
-            return offset
-        self.StartVector(1, x.size, _BUFFER_ALIGNMENT)
-        start: int = self.head - x.size
-        self.head: int = start
-        self.Bytes[start : start + x.size] = x.tobytes()
-        end: int = self.EndVector()
-        return end
-
-
 def read_model(content: bytes, name: str = "model") -> Any:
     """Unpacks a `.tflite` into schema objects (`ModelT`).
 
@@ -61,8 +46,11 @@ def read_model(content: bytes, name: str = "model") -> Any:
 
 
 def write_model(model: Any) -> bytes:
-    """Packs schema objects into a `.tflite`; the same objects give the same bytes."""
-    builder = _AligningBuilder(1 << 20)
+    """Packs schema objects into a `.tflite`, equal parts once; the same objects give the same bytes."""
+    builder = SharingBuilder()
+    # Ahead of their tables and small ones side by side, constants need the least padding to their alignment.
+    for data in sorted((buffer.data for buffer in model.buffers if buffer.data is not None), key=len):
+        builder.CreateNumpyVector(np.asarray(data, np.uint8))
     builder.Finish(model.Pack(builder), _IDENTIFIER)
     return bytes(builder.Output())
 
@@ -90,6 +78,44 @@ def operators(content: bytes) -> list[Operator]:
                 )
             )
     return found
+
+
+def float_islands(content: bytes) -> list[str]:
+    """Operators that compute in float between quantized ones: behind one and ahead of another, on some path.
+
+    Float operators ahead of the first quantization (preprocessing) and behind the last dequantization (softmax) are no
+    islands.
+    """
+    model, builtin = read_model(content), _names(schema.BuiltinOperator)
+    graph = model.subgraphs[0]
+    names = [
+        builtin[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        for code in (model.operatorCodes[operator.opcodeIndex] for operator in graph.operators)
+    ]
+
+    def touches(operator: Any, kind: int) -> bool:
+        tensors = [*operator.inputs, *operator.outputs]
+        return any(graph.tensors[index].type == kind for index in tensors if index >= 0)
+
+    def reached(operators: Any, start: str, end: str) -> set[int]:
+        """Tensors on a path from int8 or int16 tensors, following operators from their `start` to their `end`."""
+        found: set[int] = set()
+        for operator in operators:
+            ours = {int(index) for index in getattr(operator, start)}
+            if ours & found or any(graph.tensors[index].type in _QUANTIZED_TYPES for index in ours if index >= 0):
+                found.update(int(index) for index in getattr(operator, end))
+        return found
+
+    behind = reached(graph.operators, "inputs", "outputs")
+    ahead = reached(reversed(graph.operators), "outputs", "inputs")
+    return [
+        name
+        for name, operator in zip(names, graph.operators, strict=True)
+        if name not in {"QUANTIZE", "DEQUANTIZE"}
+        and touches(operator, schema.TensorType.FLOAT32)
+        and behind.intersection(int(index) for index in operator.outputs)
+        and ahead.intersection(int(index) for index in operator.inputs)
+    ]
 
 
 def operator_counts(content: bytes) -> dict[str, int]:

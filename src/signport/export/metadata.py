@@ -12,6 +12,7 @@ from typing import Any
 
 import flatbuffers
 
+from signport.export.compact import compact
 from signport.export.flatbuffer import float_softmax, get_metadata, name_tensors, read_model, set_metadata, write_model
 from signport.files import ZIP_EPOCH
 from signport.landmarks.mediapipe_runtime import import_mediapipe
@@ -47,7 +48,7 @@ class ModelInfo:
 
 
 def finish(content: bytes, info: ModelInfo) -> bytes:
-    """A converted `.tflite` with float softmax, named tensors, a signature, metadata and labels.
+    """A converted `.tflite` with float softmax, named inputs and output, a signature, metadata and labels, made small.
 
     Args:
         content: The converter's output, without appended files.
@@ -58,6 +59,7 @@ def finish(content: bytes, info: ModelInfo) -> bytes:
     name_tensors(model, [name for name, _ in info.inputs], info.output[0])
     model.description = info.description.encode()
     set_metadata(model, METADATA_NAME, _pack(info))
+    compact(model)
     return append_labels(write_model(model), info.labels)
 
 

@@ -17,6 +17,7 @@ from signport.models.sequence import (
     LANDMARKS,
     BodyNormalization,
     FrameMask,
+    PresentLast,
     adapt_normalization,
     describe_landmarks,
     require,
@@ -62,7 +63,10 @@ def build(config: LstmConfig, num_classes: int) -> keras.Model:
     landmarks = keras.Input((config.frames, _TOPOLOGY.num_points, 3), name=LANDMARKS)
     body = BodyNormalization(_TOPOLOGY.name, config.coordinate_system, standardized=True, name="body")(landmarks)
     x = layers.Reshape((config.frames, _TOPOLOGY.num_points * 3), name="frames")(body)
-    masked: dict[str, Any] = {"mask": FrameMask(name="mask")(landmarks)} if config.masking else {}
+    masked: dict[str, Any] = {}
+    if config.masking:
+        mask = FrameMask(name="mask")(landmarks)
+        x, masked = PresentLast(name="present_last")([x, mask]), {"mask": PresentLast(name="mask_last")([mask, mask])}
 
     def lstm(number: int, x: Any, *, sequences: bool, l2: float = 0.0) -> Any:
         penalty = keras.regularizers.L2(l2) if l2 else None
@@ -91,7 +95,6 @@ FAMILY = Family(
     inputs=sequence_inputs(_TOPOLOGY.name),
     adapt=adapt_normalization,
     augmentation=SequenceAugmentation,
-    formats=("float32", "float16", "dynamic"),
     gates=Gates(int8_agreement=0.985),
     describes=describe_landmarks(_TOPOLOGY.name),
 )

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from signport.datasets.cache import LandmarkCache
@@ -23,8 +24,10 @@ _SMALLEST_SHOULDER_WIDTH = 1e-2
 # In shoulder widths, or in standard deviations: a body ends long before.
 _LARGEST_VALUE = 10.0
 _SMALLEST_DEVIATION = 1e-4
+# x and y, of x, y, z.
+_IN_PLANE = np.array([1, 1, 0], np.float32)
 # Added to the scores of masked frames: exp of it is 0 in float32, and it fits into float16.
-_MASKED_SCORE = -1e4
+MASKED_SCORE = -1e4
 
 LANDMARKS = "landmarks"
 
@@ -70,7 +73,10 @@ class FrameMask(Preprocessing):
     """Landmarks (batch, frames, points, 3) → 1 for each frame with a point in it, else 0: float32 (batch, frames)."""
 
     def call(self, landmarks: Any) -> Any:
-        return ops.max(ops.cast(_found(landmarks), "float32"), axis=(2, 3))
+        # A sum, because XNNPACK takes it, while a maximum over two axes is slow in LiteRT's own kernel; the difference
+        # last, because the converter would move a quantization ahead of a minimum.
+        found = ops.sum(ops.cast(_found(landmarks), "float32"), axis=(2, 3))
+        return 1.0 - ops.relu(1.0 - found)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape[:2]
@@ -107,38 +113,39 @@ class BodyNormalization(Preprocessing):
         self.built = True
 
     def call(self, landmarks: Any) -> Any:
-        found = _found(landmarks)
-        zeros = ops.zeros_like(landmarks)
-        values = ops.clip(ops.where(found, landmarks, zeros), -_LARGEST_COORDINATE, _LARGEST_COORDINATE)
+        values = ops.where(_found(landmarks), landmarks, 0.0)
+        found = ops.cast(_found(landmarks), "float32")
+        values = ops.clip(values, -_LARGEST_COORDINATE, _LARGEST_COORDINATE)
         if self.coordinate_system == "shoulders":
-            values = self._from_shoulders(values, ops.cast(found, "float32"))
+            values = self._from_shoulders(values, found)
         if self.standardized:
-            values = (values - self.mean) / self.deviation
-        return ops.where(found, ops.clip(values, -_LARGEST_VALUE, _LARGEST_VALUE), zeros)
+            values = (values - self.mean) * (1.0 / self.deviation)
+        return ops.clip(values, -_LARGEST_VALUE, _LARGEST_VALUE) * found
 
     def _from_shoulders(self, values: Any, found: Any) -> Any:
+        # Large tensors are reduced whole and cut afterwards: LiteRT cuts slowly.
         index = topology_named(self.topology).index
         left, right = index["pose.left_shoulder"], index["pose.right_shoulder"]
         both = found[:, :, left, :1] * found[:, :, right, :1]  # (batch, frames, 1)
         frames = ops.sum(both, axis=1, keepdims=True)
-        middle = (values[:, :, left, :2] + values[:, :, right, :2]) * 0.5
-        apart = values[:, :, left, :2] - values[:, :, right, :2]
+        middle = (values[:, :, left] + values[:, :, right]) * 0.5
+        apart = (values[:, :, left] - values[:, :, right]) * _IN_PLANE
         width = ops.sqrt(ops.sum(apart * apart, axis=2, keepdims=True))
         some = ops.maximum(frames, 1.0)
-        centre = ops.sum(middle * both, axis=1, keepdims=True) / some  # (batch, 1, 2)
+        centre = ops.sum(middle * both, axis=1, keepdims=True) / some  # (batch, 1, 3)
         scale = ops.sum(width * both, axis=1, keepdims=True) / some  # (batch, 1, 1)
 
-        points = ops.maximum(ops.sum(found[..., :2], axis=(1, 2), keepdims=True), 1.0)
-        mean = ops.sum(values[..., :2], axis=(1, 2), keepdims=True) / points  # (batch, 1, 1, 2)
-        offset = (values[..., :2] - mean) * found[..., :2]
-        spread = ops.sqrt(ops.sum(offset * offset, axis=(1, 2, 3), keepdims=True) / points[..., :1])
+        points = ops.maximum(ops.sum(found, axis=(1, 2), keepdims=True), 1.0)  # (batch, 1, 1, 3)
+        mean = ops.sum(values, axis=(1, 2), keepdims=True) / points
+        offset = (values - mean) * found
+        variance = ops.sum(offset * offset, axis=(1, 2), keepdims=True) / points
+        spread = ops.sqrt(ops.sum(variance * _IN_PLANE, axis=3, keepdims=True))
 
         seen = ops.greater(ops.expand_dims(frames, 1), 0.0)
         centre = ops.where(seen, ops.expand_dims(centre, 1), mean)
         scale = ops.where(seen, ops.expand_dims(scale, 1), spread)
         # z is counted from the hips for the pose and from the wrist for a hand: it has no common origin to move.
-        moved = ops.concatenate([values[..., :2] - centre, values[..., 2:]], axis=-1)
-        return moved / ops.maximum(scale, _SMALLEST_SHOULDER_WIDTH)
+        return (values - centre * _IN_PLANE) * (1.0 / ops.maximum(scale, _SMALLEST_SHOULDER_WIDTH))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape
@@ -187,6 +194,25 @@ def adapt_normalization(
 
 
 @keras.saving.register_keras_serializable("signport")
+class PresentLast(Preprocessing):
+    """Moves masked frames to the start, and keeps the order of the others: an LSTM then starts where a clip does.
+
+    Values (batch, frames, …) and mask (batch, frames) → values (batch, frames, …). An LSTM that passes masked frames
+    over has to hold its state at each of them; if they come first, its state is still 0, and there is nothing to hold.
+    """
+
+    def call(self, values_and_mask: list[Any]) -> Any:
+        values, mask = values_and_mask
+        frames = mask.shape[1]
+        earlier = ops.arange(frames, 0, -1, dtype="float32")
+        _, order = ops.top_k((1.0 - mask) * frames + earlier, frames)
+        return tf.gather(values, order, batch_dims=1)
+
+    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        return input_shape[0]
+
+
+@keras.saving.register_keras_serializable("signport")
 class MaskFrames(keras.layers.Layer):
     """Sets masked frames to 0: values (batch, frames, …) and mask (batch, frames) → (batch, frames, …)."""
 
@@ -198,19 +224,25 @@ class MaskFrames(keras.layers.Layer):
         return input_shape[0]
 
 
+def frame_weights(mask: Any) -> Any:
+    """What each frame counts in a mean: mask (batch, frames) → the same shape, adding up to 1; all alike if all are 0."""
+    frames = ops.sum(mask, axis=1, keepdims=True)
+    none = 1.0 - ops.minimum(frames, 1.0)
+    return (mask + none) / (frames + none * mask.shape[1])
+
+
 @keras.saving.register_keras_serializable("signport")
 class MaskedMean(keras.layers.Layer):
     """Mean over the frames that are not masked: values (batch, frames, …, channels) → (batch, channels).
 
-    Axes between frames and channels, such as points, are averaged too; without any frame it answers 0.
+    Axes between frames and channels, such as points, are averaged too; without any frame all count alike.
     """
 
     def call(self, values_and_mask: list[Any]) -> Any:
         values, mask = values_and_mask
         if len(values.shape) > 3:
             values = ops.mean(values, axis=tuple(range(2, len(values.shape) - 1)))
-        total = ops.sum(values * _spread(mask, values), axis=1)
-        return total / ops.maximum(ops.sum(mask, axis=1, keepdims=True), 1.0)
+        return ops.sum(values * _spread(frame_weights(mask), values), axis=1)
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         return (input_shape[0][0], input_shape[0][-1])
@@ -264,7 +296,7 @@ class ScaledDotProductAttention(keras.layers.Layer):
             return ops.transpose(ops.reshape(x, (-1, frames, self.heads, size)), (0, 2, 1, 3))
 
         scores = ops.matmul(split(queries * size**-0.5), ops.transpose(split(keys), (0, 1, 3, 2)))
-        hidden = ops.expand_dims(ops.expand_dims((1.0 - mask) * _MASKED_SCORE, 1), 1)  # (batch, 1, 1, frames)
+        hidden = ops.expand_dims(ops.expand_dims((1.0 - mask) * MASKED_SCORE, 1), 1)  # (batch, 1, 1, frames)
         mixed = ops.matmul(ops.softmax(scores + hidden, axis=-1), split(values))
         return ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, frames, channels))
 

@@ -100,6 +100,5 @@ FAMILY = Family(
     build=build,
     inputs=sequence_inputs(_TOPOLOGY.name),
     augmentation=SequenceAugmentation,
-    formats=("float32", "float16", "dynamic"),
     describes=describe_landmarks(_TOPOLOGY.name),
 )

@@ -4,10 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from signport.models.registry import feed
+from signport.models.registry import feed, inference_batch
 from signport.quantization.fake_quant import Phase, activation_quantizers, in_phase
-
-_BATCH = 256
 
 
 def calibrate(deploy: keras.Model, inputs: dict[str, np.ndarray]) -> None:
@@ -23,11 +21,11 @@ def calibrate(deploy: keras.Model, inputs: dict[str, np.ndarray]) -> None:
     for quantizer in activation_quantizers(deploy):
         quantizer.low.assign(0.0)
         quantizer.high.assign(0.0)
-    samples = len(next(iter(inputs.values())))
+    samples, size = len(next(iter(inputs.values()))), inference_batch(deploy)
     with in_phase(Phase.CALIBRATE):
         observe = tf.function(lambda batch: deploy(batch, training=False), autograph=False)
-        for start in range(0, samples, _BATCH):
-            observe(feed(deploy, {name: values[start : start + _BATCH] for name, values in inputs.items()}))
+        for start in range(0, samples, size):
+            observe(feed(deploy, {name: values[start : start + size] for name, values in inputs.items()}))
     for quantizer in activation_quantizers(deploy):
         if not np.isfinite([float(quantizer.low), float(quantizer.high)]).all():
             raise ValueError(f"{quantizer.path}: calibration met NaN or infinity")

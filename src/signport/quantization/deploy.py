@@ -4,7 +4,6 @@ The trained Keras model is walked once, layer by layer; each layer's type has a 
 adds the deploy layer, or folds itself into the one before. What no rewrite knows is refused by name.
 """
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -38,14 +37,18 @@ class _Made:
     Attributes:
         tensor: The tensor; kept, because it is looked up by identity.
         layer: The deploy layer that computes it.
+        inputs: What the layer takes.
         tail: Name of the last trained layer that it stands for.
         quantized: Whether it is on an int8 grid.
+        affine: (factor, offset), float32 (channels,) each, that whoever reads it has to fold into its weights.
     """
 
     tensor: Any
     layer: keras.layers.Layer
+    inputs: tuple[Any, ...]
     tail: str
     quantized: bool
+    affine: tuple[np.ndarray, np.ndarray] | None = None
 
 
 class Rewriter:
@@ -59,7 +62,7 @@ class Rewriter:
     def __init__(self, model: keras.Model, *, fused_lstm: bool = False):
         self.fused_lstm = fused_lstm
         self.options: dict[str, Any] = {}
-        self._uses = _count_uses(model)
+        self._readers = _readers(model)
         self._made: dict[int, _Made] = {}
         self._quantizers: dict[int, Any] = {}
         self._tail = ""
@@ -78,22 +81,60 @@ class Rewriter:
 
     def add(self, layer: keras.layers.Layer, x: Any, quantized: bool = True) -> Any:
         """Calls a new deploy layer on `x` and remembers its output."""
-        return self._remember(layer(x), layer, self._tail, quantized)
+        return self._remember(layer(x), layer, x, self._tail, quantized)
 
     def passes(self, x: Any) -> Any:
         """The layer changes nothing at inference: its output is its input."""
         made = self._made.get(id(x))
-        if made is not None and self._uses[made.tail] == 1:
+        if made is not None and len(self._readers[made.tail]) == 1:
             made.tail = self._tail
         return x
 
     def foldable(self, x: Any, kind: type) -> Any | None:
         """The deploy layer of type `kind` whose only use is this one, or None: the current layer may fold into it."""
         made = self._made.get(id(x))
-        if made is None or not isinstance(made.layer, kind) or self._uses[made.tail] != 1:
+        if made is None or not isinstance(made.layer, kind) or len(self._readers[made.tail]) != 1:
             return None
         made.tail = self._tail
         return made.layer
+
+    def maker(self, x: Any) -> tuple[keras.layers.Layer | None, tuple[Any, ...]]:
+        """The deploy layer that computes `x` and what that takes; None for an input."""
+        made = self._made.get(id(x))
+        return (None, ()) if made is None else (made.layer, made.inputs)
+
+    def readers(self, x: Any) -> tuple[keras.layers.Layer, ...]:
+        """The trained layers that read what `x` stands for."""
+        made = self._made.get(id(x))
+        return () if made is None else self._readers[made.tail]
+
+    def is_only_read_by(
+        self, layer: keras.layers.Layer, kinds: tuple[type, ...], through: tuple[type, ...] = ()
+    ) -> bool:
+        """Whether all that read a trained layer, also behind layers of the types `through`, are of the types `kinds`."""
+        return all(
+            self.is_only_read_by(reader, kinds, through) if isinstance(reader, through) else isinstance(reader, kinds)
+            for reader in self._readers[layer.name]
+        )
+
+    def leave_affine(self, x: Any, factor: np.ndarray, offset: np.ndarray) -> Any:
+        """Leaves x · factor + offset, over the last axis, to be folded into the weights of whoever reads `x`."""
+        self._made[id(x)].affine = (factor, offset)
+        return x
+
+    def affine(self, x: Any) -> tuple[np.ndarray, np.ndarray] | None:
+        """What `leave_affine` left to fold in."""
+        made = self._made.get(id(x))
+        return None if made is None else made.affine
+
+    def make_symmetric(self, x: Any) -> Any:
+        """`x` on an int8 grid whose zero point is 0, where the layer that computes it lets choose."""
+        x = self.quantized(x)
+        layer, _ = self.maker(x)
+        quantizer = layer if isinstance(layer, ActivationQuantizer) else getattr(layer, "quantizer", None)
+        if isinstance(quantizer, ActivationQuantizer) and quantizer.fixed is None:
+            quantizer.symmetric = True
+        return x
 
     def quantized(self, x: Any) -> Any:
         """`x` on an int8 grid: itself, or behind a new quantizer where it comes from the float part."""
@@ -104,7 +145,7 @@ class Rewriter:
             return self._quantizers[id(x)]
         name = f"{made.tail if made else x.name}_quantized"
         quantizer = ActivationQuantizer(name=name)
-        self._quantizers[id(x)] = self._remember(quantizer(x), quantizer, made.tail if made else "", True)
+        self._quantizers[id(x)] = self._remember(quantizer(x), quantizer, x, made.tail if made else "", True)
         return self._quantizers[id(x)]
 
     def is_quantized(self, x: Any) -> bool:
@@ -112,32 +153,33 @@ class Rewriter:
         made = self._made.get(id(x))
         return made is not None and made.quantized
 
-    def _remember(self, tensor: Any, layer: keras.layers.Layer, tail: str, quantized: bool) -> Any:
-        self._made[id(tensor)] = _Made(tensor, layer, tail, quantized)
+    def _remember(self, tensor: Any, layer: keras.layers.Layer, x: Any, tail: str, quantized: bool) -> Any:
+        inputs = tuple(x) if isinstance(x, list | tuple) else (x,)
+        self._made[id(tensor)] = _Made(tensor, layer, inputs, tail, quantized)
         return tensor
 
 
-def _count_uses(model: keras.Model) -> Counter[str]:
-    """How many layers (or outputs) of the model take each layer's output."""
-    uses: Counter[str] = Counter()
+def _readers(model: keras.Model) -> dict[str, tuple[keras.layers.Layer, ...]]:
+    """Name of each layer → the layers that take its output, once a use; the model itself where it answers with it."""
+    found: dict[str, list[keras.layers.Layer]] = {layer.name: [] for layer in model.layers}
 
-    def visit(value: Any) -> None:
+    def visit(value: Any, reader: keras.layers.Layer) -> None:
         if isinstance(value, dict):
             if value.get("class_name") == "__keras_tensor__":
-                uses[value["config"]["keras_history"][0]] += 1
+                found[value["config"]["keras_history"][0]].append(reader)
             else:
-                visit(list(value.values()))
+                visit(list(value.values()), reader)
         elif isinstance(value, list | tuple):
             for item in value:
-                visit(item)
+                visit(item, reader)
 
     config = model.get_config()
     for layer in config["layers"]:
-        visit(layer["inbound_nodes"])
+        visit(layer["inbound_nodes"], model.get_layer(layer["name"]))
     outputs = config["output_layers"]
     for entry in [outputs] if isinstance(outputs[0], str) else outputs:
-        uses[entry[0]] += 1
-    return uses
+        found[entry[0]].append(model)
+    return {name: tuple(layers) for name, layers in found.items()}
 
 
 def deploy_form(model: keras.Model, *, fused_lstm: bool = False) -> keras.Model:

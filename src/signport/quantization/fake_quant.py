@@ -5,7 +5,7 @@ Specification: https://ai.google.dev/edge/litert/conversion/tensorflow/quantizat
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from enum import Enum
 from typing import Any
@@ -47,6 +47,21 @@ def in_phase(phase: Phase) -> Iterator[None]:
         yield
     finally:
         _PHASE.reset(token)
+
+
+# Called with each quantizer, what it takes and what it answers.
+Observer = Callable[["ActivationQuantizer", Any, Any], None]
+_OBSERVER: ContextVar[Observer | None] = ContextVar("observer", default=None)
+
+
+@contextlib.contextmanager
+def observed_by(observer: Observer) -> Iterator[None]:
+    """Within this block, every tensor that passes a quantizer is shown to `observer`; eagerly, for its values."""
+    token = _OBSERVER.set(observer)
+    try:
+        yield
+    finally:
+        _OBSERVER.reset(token)
 
 
 def constant(variable: keras.Variable) -> np.ndarray:
@@ -156,11 +171,13 @@ class ActivationQuantizer(keras.layers.Layer):
 
     def fake(self, x: Any) -> Any:
         """Fake-quantizes with the range as it is; in `FLOAT` and `CALIBRATE`, changes nothing."""
-        phase = current_phase()
-        if phase in (Phase.FLOAT, Phase.CALIBRATE):
-            return x
-        low, high = self._bounds(exact=phase is Phase.EXPORT)
-        return tf.quantization.fake_quant_with_min_max_vars(x, low, high)
+        phase, y = current_phase(), x
+        if phase in (Phase.SIMULATE, Phase.EXPORT):
+            low, high = self._bounds(exact=phase is Phase.EXPORT)
+            y = tf.quantization.fake_quant_with_min_max_vars(x, low, high)
+        if (observer := _OBSERVER.get()) is not None:
+            observer(self, x, y)
+        return y
 
     def _bounds(self, *, exact: bool) -> tuple[Any, Any]:
         """Smallest and largest value of the grid: constants if `exact`, else tensors."""

@@ -3,6 +3,30 @@
 Importing this package registers all rewrites; a new operation is a new file and a line here.
 """
 
-from signport.quantization.layers import add, affine, conv, dense, passing, recurrent
+from signport.quantization.layers import (
+    add,
+    affine,
+    attention,
+    conv,
+    dense,
+    graph,
+    mean,
+    normalization,
+    passing,
+    positions,
+    recurrent,
+)
 
-__all__ = ["add", "affine", "conv", "dense", "passing", "recurrent"]
+__all__ = [
+    "add",
+    "affine",
+    "attention",
+    "conv",
+    "dense",
+    "graph",
+    "mean",
+    "normalization",
+    "passing",
+    "positions",
+    "recurrent",
+]

@@ -7,11 +7,12 @@ import tensorflow as tf
 
 from signport.errors import SignportError
 from signport.quantization.deploy import Rewriter, rewrites
+from signport.quantization.deploy_layer import DeployLayer
 from signport.quantization.fake_quant import ActivationQuantizer
 
 
 @keras.saving.register_keras_serializable("signport")
-class FakeQuantAdd(keras.layers.Layer):
+class FakeQuantAdd(DeployLayer):
     """y = [relu](a + b), int8: TFLite's ADD.
 
     Args:
@@ -23,10 +24,7 @@ class FakeQuantAdd(keras.layers.Layer):
         self.relu = relu
         self.quantizer = ActivationQuantizer(name="output")
 
-    def build(self, _input_shape: Any) -> None:
-        self.built = True
-
-    def call(self, x: Any, training: bool | None = None) -> Any:
+    def compute(self, x: Any, training: bool | None = None) -> Any:
         y = x[0] + x[1]
         return self.quantizer(tf.nn.relu(y) if self.relu else y, training=training)
 

@@ -1,4 +1,4 @@
-"""Batch normalization: folded into the dense layer or convolution before it, or a layer of its own."""
+"""Batch normalization: folded into the layer before or behind it, or a layer of its own."""
 
 from typing import Any
 
@@ -7,13 +7,17 @@ import numpy as np
 import tensorflow as tf
 
 from signport.quantization.deploy import Rewriter, rewrites
+from signport.quantization.deploy_layer import DeployLayer
 from signport.quantization.fake_quant import ActivationQuantizer, quantized_weight
 from signport.quantization.layers.conv import FakeQuantConv2D
 from signport.quantization.layers.dense import FakeQuantDense
 
+# What takes a factor and an offset of its input into its weights.
+_FOLDING = (keras.layers.Dense, keras.layers.LSTM)
+
 
 @keras.saving.register_keras_serializable("signport")
-class FakeQuantAffine(keras.layers.Layer):
+class FakeQuantAffine(DeployLayer):
     """y = [relu](x · factor + offset) a feature, int8: TFLite's MUL and ADD.
 
     Smaller and no slower than a 1×1 depthwise convolution (design §6: 5.8 against 9.5 KB for a gesture head).
@@ -33,7 +37,7 @@ class FakeQuantAffine(keras.layers.Layer):
         self.offset = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="offset")
         self.built = True
 
-    def call(self, x: Any, training: bool | None = None) -> Any:
+    def compute(self, x: Any, training: bool | None = None) -> Any:
         product = self.product_quantizer(x * quantized_weight(self.factor, per_channel=False), training=training)
         y = product + quantized_weight(self.offset, per_channel=False)
         return self.quantizer(tf.nn.relu(y) if self.relu else y, training=training)
@@ -66,6 +70,9 @@ def _batch_norm(rewriter: Rewriter, layer: keras.layers.BatchNormalization, x: A
             before.kernel.assign(np.asarray(before.kernel) * factor)
             before.bias.assign(np.asarray(before.bias) * factor + offset)
             return x
+    alone = len(rewriter.readers(x)) == 1 and rewriter.affine(x) is None
+    if alone and rewriter.is_only_read_by(layer, _FOLDING, through=(keras.layers.Dropout,)):
+        return rewriter.leave_affine(rewriter.passes(x), factor, offset)
     affine = FakeQuantAffine(name=layer.name)
     y = rewriter.add(affine, rewriter.quantized(x))
     affine.factor.assign(factor)

@@ -3,34 +3,37 @@
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from signport.errors import SignportError
 from signport.quantization.deploy import Rewriter, rewrites
+from signport.quantization.deploy_layer import DeployLayer
 from signport.quantization.fake_quant import ActivationQuantizer, plain_weight, quantized_weight
 
 
 @keras.saving.register_keras_serializable("signport")
-class FakeQuantDense(keras.layers.Layer):
+class FakeQuantDense(DeployLayer):
     """y = [relu](x · kernel + bias), int8: TFLite's FULLY_CONNECTED.
 
     Args:
         units: Size of the output axis.
         relu: Whether a ReLU is fused in.
+        symmetric: Whether the output's zero point is 0.
     """
 
-    def __init__(self, units: int, relu: bool = False, **kwargs: Any) -> None:
+    def __init__(self, units: int, relu: bool = False, symmetric: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units
         self.relu = relu
-        self.quantizer = ActivationQuantizer(name="output")
+        self.quantizer = ActivationQuantizer(symmetric=symmetric, name="output")
 
     def build(self, input_shape: Any) -> None:
         self.kernel = self.add_weight(shape=(input_shape[-1], self.units), name="kernel")
         self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
         self.built = True
 
-    def call(self, x: Any, training: bool | None = None) -> Any:
+    def compute(self, x: Any, training: bool | None = None) -> Any:
         # The converter emits FULLY_CONNECTED for matrices only, so leading axes are folded into one.
         leading = x.shape[1:-1]
         if leading:
@@ -43,7 +46,8 @@ class FakeQuantDense(keras.layers.Layer):
         return (*input_shape[:-1], self.units)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "units": self.units, "relu": self.relu}
+        own = {"units": self.units, "relu": self.relu, "symmetric": self.quantizer.symmetric}
+        return {**super().get_config(), **own}
 
 
 @rewrites(keras.layers.Dense)
@@ -55,8 +59,13 @@ def _dense(rewriter: Rewriter, layer: keras.layers.Dense, x: Any) -> Any:
             "use relu, or put the activation into a layer of its own"
         )
     dense = FakeQuantDense(layer.units, relu=activation == "relu", name=layer.name)
+    affine = rewriter.affine(x)
     y = rewriter.add(dense, rewriter.quantized(x))
-    dense.kernel.assign(layer.kernel)
-    if layer.bias is not None:
-        dense.bias.assign(layer.bias)
+    kernel = np.asarray(layer.kernel)
+    bias = np.zeros(layer.units, np.float32) if layer.bias is None else np.asarray(layer.bias)
+    if affine is not None:
+        factor, offset = affine
+        kernel, bias = kernel * factor[:, None], bias + offset @ kernel
+    dense.kernel.assign(kernel)
+    dense.bias.assign(bias)
     return y

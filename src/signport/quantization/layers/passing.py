@@ -1,8 +1,4 @@
-"""Layers that need no quantizer, or have none yet.
-
-Preprocessing and softmax stay in float, dropout goes, ReLU is fused. What a sequence needs beyond dense layers and
-convolutions (attention, layer normalization, graphs, masks) is in float until it has a quantized form.
-"""
+"""Layers that need no quantizer: preprocessing and softmax stay in float, dropout goes, ReLU is fused."""
 
 from typing import Any
 
@@ -10,8 +6,6 @@ import keras
 
 from signport.errors import SignportError
 from signport.models.preprocessing import Preprocessing
-from signport.models.sequence import MaskedMean, MaskFrames, PositionEmbedding, ScaledDotProductAttention
-from signport.models.stgcn import GraphMixing
 from signport.quantization.deploy import Rewriter, rewrites
 from signport.quantization.layers.add import FakeQuantAdd
 from signport.quantization.layers.affine import FakeQuantAffine
@@ -24,12 +18,6 @@ _Fusing = (FakeQuantDense, FakeQuantConv2D, FakeQuantAffine, FakeQuantAdd)
 @rewrites(
     Preprocessing,
     keras.layers.Reshape,
-    keras.layers.LayerNormalization,
-    PositionEmbedding,
-    ScaledDotProductAttention,
-    GraphMixing,
-    MaskFrames,
-    MaskedMean,
     # In float, behind a dequantization: an int8 softmax cuts XNNPACK's graph and knows 256 probabilities only.
     keras.layers.Softmax,
 )

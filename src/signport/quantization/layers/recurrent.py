@@ -7,11 +7,19 @@ import numpy as np
 import tensorflow as tf
 
 from signport.errors import SignportError
+from signport.models.sequence import PresentLast
 from signport.quantization.deploy import Rewriter, rewrites
-from signport.quantization.fake_quant import plain_weight
+from signport.quantization.deploy_layer import DeployLayer
+from signport.quantization.fake_quant import (
+    HYPERBOLIC,
+    PROBABILITY,
+    ActivationQuantizer,
+    plain_weight,
+    quantized_weight,
+)
 
 
-class _LstmForm(keras.layers.Layer):
+class _LstmForm(DeployLayer):
     """What both forms have: the weights of an LSTM, and its answer's shape.
 
     Args:
@@ -25,57 +33,79 @@ class _LstmForm(keras.layers.Layer):
         self.return_sequences = return_sequences
 
     def build(self, input_shape: Any) -> None:
-        features = _values_shape(input_shape)[-1]
-        self.kernel = self.add_weight(shape=(features, 4 * self.units), name="kernel")
+        self.kernel = self.add_weight(shape=(input_shape[-1], 4 * self.units), name="kernel")
         self.recurrent_kernel = self.add_weight(shape=(self.units, 4 * self.units), name="recurrent_kernel")
         self.bias = self.add_weight(shape=(4 * self.units,), initializer="zeros", name="bias")
         self.built = True
 
+    def take(self, kernel: np.ndarray, recurrent_kernel: np.ndarray, bias: np.ndarray) -> None:
+        """Takes trained weights."""
+        self.kernel.assign(kernel)
+        self.recurrent_kernel.assign(recurrent_kernel)
+        self.bias.assign(bias)
+
     def compute_output_shape(self, input_shape: Any) -> Any:
-        shape = _values_shape(input_shape)
-        return (*shape[:2], self.units) if self.return_sequences else (shape[0], self.units)
+        return (*input_shape[:2], self.units) if self.return_sequences else (input_shape[0], self.units)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units, "return_sequences": self.return_sequences}
 
 
-def _values_shape(input_shape: Any) -> Any:
-    """Shape of the values, which may come with a mask."""
-    return input_shape[0] if isinstance(input_shape[0], list | tuple) else input_shape
-
-
 @keras.saving.register_keras_serializable("signport")
 class UnrolledLstm(_LstmForm):
-    """An LSTM (Hochreiter and Schmidhuber 1997) as plain matrix products, in float.
+    """An LSTM (Hochreiter and Schmidhuber 1997) as plain matrix products, int8.
 
-    One product projects the inputs of all steps; then each step is written out. So the graph has no loop, no state
-    that stays between calls and no operator that a runtime may lack. Takes values (batch, frames, features), or values
-    and a mask (batch, frames) whose 0 passes a frame over; answers (batch, frames, units), or (batch, units) of the
-    last step.
+    One product projects the inputs of all steps; then each step is written out: TFLite's FULLY_CONNECTED, ADD,
+    LOGISTIC, TANH and MUL. So the graph has no loop, no state that stays between calls and no operator that a runtime
+    may lack. (batch, frames, features) → (batch, frames, units), or (batch, units) of the last step.
 
-    Its gates lie in the order input, forget, output, candidate, so that the three sigmoids are one operator.
+    Its gates lie in the order input, forget, output, candidate, so that the three sigmoids are one operator. A tensor
+    has the same range at every step.
     """
 
-    def call(self, inputs: Any) -> Any:
-        x, mask = inputs if isinstance(inputs, list | tuple) else (inputs, None)
+    def __init__(self, units: int, return_sequences: bool = False, **kwargs: Any) -> None:
+        super().__init__(units, return_sequences, **kwargs)
+        self.projected_quantizer = ActivationQuantizer(name="projected")
+        self.recurrent_quantizer = ActivationQuantizer(name="recurrent")
+        self.gates_quantizer = ActivationQuantizer(name="gates")
+        self.sigmoid_quantizer = ActivationQuantizer(fixed=PROBABILITY, name="sigmoids")
+        self.tanh_quantizer = ActivationQuantizer(fixed=HYPERBOLIC, name="tanhs")
+        self.kept_quantizer = ActivationQuantizer(name="kept")
+        self.taken_quantizer = ActivationQuantizer(name="taken")
+        self.cell_quantizer = ActivationQuantizer(name="cell")
+        self.quantizer = ActivationQuantizer(fixed=HYPERBOLIC, name="output")
+
+    def compute(self, x: Any, training: bool | None = None) -> Any:
         frames, features = x.shape[1:]
-        kernel, recurrent, bias = (plain_weight(weight) for weight in (self.kernel, self.recurrent_kernel, self.bias))
-        projected = tf.reshape(tf.matmul(tf.reshape(x, [-1, features]), kernel) + bias, [-1, frames, 4 * self.units])
-        steps = tf.unstack(projected, axis=1)
-        present = None if mask is None else tf.unstack(mask[:, :, None] > 0.5, axis=1)
-        hidden = cell = tf.zeros_like(steps[0][:, : self.units])
+        recurrent = quantized_weight(self.recurrent_kernel)
+        projected = tf.matmul(tf.reshape(x, [-1, features]), quantized_weight(self.kernel)) + plain_weight(self.bias)
+        projected = self.projected_quantizer(projected, training=training)
+        seen: dict[str, tuple[ActivationQuantizer, list[Any]]] = {}
+
+        def fake(quantizer: ActivationQuantizer, value: Any) -> Any:
+            seen.setdefault(quantizer.name, (quantizer, []))[1].append(value)
+            return quantizer.fake(value)
+
+        hidden = cell = None
         outputs = []
-        for number, step in enumerate(steps):
-            gates = step if number == 0 else step + tf.matmul(hidden, recurrent)
-            sigmoid, candidate = tf.split(gates, [3 * self.units, self.units], axis=1)
-            take, keep, show = tf.split(tf.sigmoid(sigmoid), 3, axis=1)
-            new_cell = keep * cell + take * tf.tanh(candidate)
-            new_hidden = show * tf.tanh(new_cell)
-            if present is not None:
-                new_cell = tf.where(present[number], new_cell, cell)
-                new_hidden = tf.where(present[number], new_hidden, hidden)
-            cell, hidden = new_cell, new_hidden
+        for step in tf.unstack(tf.reshape(projected, [-1, frames, 4 * self.units]), axis=1):
+            gates = step
+            if hidden is not None:
+                gates = fake(self.gates_quantizer, step + fake(self.recurrent_quantizer, tf.matmul(hidden, recurrent)))
+            opened = self.sigmoid_quantizer(tf.sigmoid(gates[:, : 3 * self.units]))
+            candidate = self.tanh_quantizer(tf.tanh(gates[:, 3 * self.units :]))
+            if cell is None:
+                # Slices, because the converter leaves a split in float if a part of it is not used.
+                take, show = opened[:, : self.units], opened[:, 2 * self.units :]
+                cell = fake(self.cell_quantizer, take * candidate)
+            else:
+                take, keep, show = tf.split(opened, 3, axis=1)
+                kept = fake(self.kept_quantizer, keep * cell)
+                cell = fake(self.cell_quantizer, kept + fake(self.taken_quantizer, take * candidate))
+            hidden = self.quantizer(show * self.tanh_quantizer(tf.tanh(cell)))
             outputs.append(hidden)
+        for quantizer, values in seen.values():
+            quantizer.observe(*values, training=training)
         return tf.stack(outputs, axis=1) if self.return_sequences else hidden
 
 
@@ -102,33 +132,95 @@ class FusedLstm(_LstmForm):
         return self.layer(x)
 
 
+@keras.saving.register_keras_serializable("signport")
+class AbsentColumns(keras.layers.Layer):
+    """Appends columns that are `value` where a frame is masked, else 0.
+
+    Values (batch, frames, features) and mask (batch, frames) → (batch, frames, features + columns).
+
+    Args:
+        columns: How many.
+        value: What stands in them.
+        quantized: Whether the values are those of an int8 tanh, on whose grid the columns then are.
+    """
+
+    def __init__(self, columns: int, value: float, quantized: bool, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.columns = columns
+        self.value = value
+        self.quantized = quantized
+        self.quantizer = ActivationQuantizer(fixed=HYPERBOLIC, name="output")
+
+    def build(self, _input_shape: Any) -> None:
+        self.built = True
+
+    def call(self, values_and_mask: Any) -> Any:
+        values, mask = values_and_mask
+        absent = tf.repeat((1.0 - mask)[..., None] * self.value, self.columns, axis=-1)
+        if not self.quantized:
+            return tf.concat([values, absent], axis=-1)
+        return self.quantizer.fake(tf.concat([values, self.quantizer.fake(absent)], axis=-1))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (*input_shape[0][:-1], input_shape[0][-1] + self.columns)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"columns": self.columns, "value": self.value, "quantized": self.quantized}
+        return {**super().get_config(), **own}
+
+
+# Enough of them that their weights are no larger than the others, and so do not coarsen their column's grid; the values
+# are within the range that standardized coordinates, or a tanh, have anyway.
+_OF_FLOATS = (2, 4.0)
+_OF_TANHS = (8, 127 / 128)
+
+
 @rewrites(keras.layers.LSTM)
 def _lstm(rewriter: Rewriter, layer: keras.layers.LSTM, x: Any) -> Any:
-    mask = rewriter.options.get("mask")
-    if rewriter.fused_lstm:
-        return _fused(rewriter, layer, x, mask)
     kinds = {"activation": "tanh", "recurrent_activation": "sigmoid", "use_bias": True, "go_backwards": False}
     config = layer.get_config()
     for name, value in kinds.items():
         if config[name] != value:
             raise SignportError(f"layer {layer.name!r}: {name} is {config[name]!r}; the exporter knows {value!r}")
-    unrolled = UnrolledLstm(layer.units, layer.return_sequences, name=layer.name)
-    y = rewriter.add(unrolled, x if mask is None else [x, mask], quantized=False)
-    unrolled.set_weights([_reordered(weight) for weight in layer.get_weights()])
-    return y
-
-
-def _fused(rewriter: Rewriter, layer: keras.layers.LSTM, x: Any, mask: Any) -> Any:
+    mask, affine = rewriter.options.get("mask"), rewriter.affine(x)
+    kernel, recurrent, bias = layer.get_weights()
+    if affine is not None:
+        factor, offset = affine
+        kernel, bias = kernel * factor[:, None], bias + offset @ kernel
     if mask is not None:
-        raise SignportError(
-            f"layer {layer.name!r} passes missing frames over, which TFLite's fused LSTM can't; export it unrolled, or "
-            "train with model.masking=false"
-        )
-    fused = FusedLstm(layer.units, layer.return_sequences, name=layer.name)
-    y = rewriter.add(fused, x, quantized=False)
-    fused.set_weights(layer.get_weights())
-    fused.settle()
+        x, kernel = _start_from_nothing(rewriter, layer, x, mask, kernel, bias)
+    if rewriter.fused_lstm:
+        fused = FusedLstm(layer.units, layer.return_sequences, name=layer.name)
+        y = rewriter.add(fused, x, quantized=False)
+        fused.take(kernel, recurrent, bias)
+        fused.settle()
+        return y
+    unrolled = UnrolledLstm(layer.units, layer.return_sequences, name=layer.name)
+    y = rewriter.add(unrolled, rewriter.quantized(x))
+    unrolled.take(*(_reordered(weight) for weight in (kernel, recurrent, bias)))
     return y
+
+
+def _start_from_nothing(
+    rewriter: Rewriter, layer: keras.layers.LSTM, x: Any, mask: Any, kernel: np.ndarray, bias: np.ndarray
+) -> tuple[Any, np.ndarray]:
+    """Lets the state stay 0 through masked frames, which come first and hold zeros.
+
+    New columns of the input, which only masked frames fill, cancel the bias of the candidate there: tanh(0) = 0 is all
+    that then enters the cell. So no step needs to choose between an old and a new state.
+
+    Returns:
+        The input with its new columns, and the kernel with their weights.
+    """
+    if not isinstance(rewriter.maker(mask)[0], PresentLast):
+        raise SignportError(f"layer {layer.name!r}: masked frames must come first; put PresentLast before it")
+    quantized = rewriter.is_quantized(x)
+    columns, value = _OF_TANHS if quantized else _OF_FLOATS
+    absent = AbsentColumns(columns, value, quantized, name=f"{layer.name}_absent")
+    weights = np.zeros((columns, kernel.shape[1]), np.float32)
+    candidate = slice(2 * layer.units, 3 * layer.units)  # of Keras's order: input, forget, candidate, output
+    weights[:, candidate] = -bias[candidate] / (columns * value)
+    return rewriter.add(absent, [x, mask], quantized=quantized), np.concatenate([kernel, weights])
 
 
 def _reordered(weight: np.ndarray) -> np.ndarray:
