@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from signport.datasets.tables import import_npz
     from signport.datasets.video_folder import capture_videos
     from signport.export.app_resources import embed
+    from signport.export.baselines import compare_ways as compare_quantizers
     from signport.export.bundle import bundle
     from signport.export.exporter import export as export_tflite
     from signport.export.stream import Stream
@@ -43,6 +44,7 @@ _EXPORTS = {
     "bundle": ("signport.export.bundle", "bundle"),
     "capture_images": ("signport.datasets.image_folder", "capture_images"),
     "capture_videos": ("signport.datasets.video_folder", "capture_videos"),
+    "compare_quantizers": ("signport.export.baselines", "compare_ways"),
     "check_parity": ("signport.parity.report", "parity"),
     "embed": ("signport.export.app_resources", "embed"),
     "evaluate": ("signport.training.evaluation", "evaluate"),
@@ -66,6 +68,7 @@ __all__ = [
     "capture_images",
     "capture_videos",
     "check_parity",
+    "compare_quantizers",
     "embed",
     "evaluate",
     "export_tflite",

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from signport.errors import GateError, SignportError
-from signport.export.convert import FORMATS
 from signport.export.exporter import export, require_export
 from signport.export.flatbuffer import operators
 from signport.export.golden import read_golden
@@ -20,7 +19,7 @@ from signport.training.run import Run
 def test_the_card_tells_the_truth_about_the_files(pipeline):
     for run in (pipeline.embedder, pipeline.head):
         card = json.loads((run.export_folder / "card.json").read_text())
-        assert set(card["files"]) == set(FORMATS)
+        assert set(card["files"]) == set(run.family.formats)
         for entry in card["files"].values():
             path = run.export_folder / entry["file"]
             assert (sha256_file(path), path.stat().st_size) == (entry["sha256"], entry["bytes"])

@@ -120,7 +120,7 @@ def _build(export: Path) -> None:
 
     export.mkdir(parents=True)
     files = {}
-    for form in FORMATS.values():
+    for form in (form for form in FORMATS.values() if not form.optional):
         representative = inputs if form.quantized else None
         content = _converted(
             {"landmarks": (21, 3)}, answer, ("probabilities", CLASSES), form, representative=representative

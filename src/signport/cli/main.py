@@ -16,6 +16,7 @@ from signport.cli import (
     export,
     inspect,
     parity,
+    quantize,
     render,
     stream,
     table,
@@ -25,7 +26,7 @@ from signport.errors import SignportError
 
 _PIPELINE = (
     "render", "capture", "import", "cache", "train", "evaluate",
-    "export", "bundle", "parity", "stream", "embed", "inspect", "doctor",
+    "quantize", "export", "bundle", "parity", "stream", "embed", "inspect", "doctor",
 )  # fmt: skip
 
 
@@ -49,6 +50,7 @@ app.add_typer(render.app, name="render")
 app.add_typer(capture.app, name="capture")
 app.add_typer(table.app, name="import")
 app.add_typer(cache.app, name="cache")
+app.add_typer(quantize.app, name="quantize")
 for verb in (train, evaluate, export, bundle, parity, stream, embed, inspect, doctor):
     verb.register(app)
 

@@ -10,6 +10,8 @@ from signport.export.check import Gate
 from signport.export.convert import FORMATS
 from signport.export.reference import CheckedFile, Reference
 from signport.files import sha256_bytes
+from signport.quantization.agreement import Agreement
+from signport.quantization.low_bits import low_bit_layers
 from signport.quantization.qat import Quantized
 from signport.training.run import Run
 
@@ -54,7 +56,8 @@ def model_card(
     reference: Reference,
     files: dict[str, CheckedFile],
     gates: list[Gate],
-    quantized: Quantized | None,
+    quantized: dict[str, Quantized],
+    simulations: dict[str, Agreement],
 ) -> dict[str, Any]:
     """The content of `card.json`; it holds no time, so the same run gives the same card.
 
@@ -62,7 +65,8 @@ def model_card(
         reference: The float model and its answers on the test part.
         files: Finished files by format.
         gates: All gates of the export.
-        quantized: How the int8 simulation was chosen; None for a family that is not quantized.
+        quantized: By quantized format: how its simulation was chosen.
+        simulations: The same files' answers against these simulations'.
     """
     run = reference.run
     return {
@@ -84,12 +88,30 @@ def model_card(
             **{form: _figures(one) for form, one in files.items()},
         },
         "gates": [gate.to_json() for gate in gates],
-        "quantization": None if quantized is None else quantized.to_json(),
+        "quantization": {
+            **_chosen(quantized["int8"], simulations["int8"]),
+            "final_softmax": "float32" if run.family.output == "probabilities" else None,
+        },
+        **_low_bits(quantized, simulations),
         **_clips(reference),
         **_lstm_form(reference),
         "data": {"cache_sha256": run.cache_digest, "split_by": run.split().by},
         "versions": run.record["versions"],
     }
+
+
+def _chosen(quantized: Quantized, simulation: Agreement) -> dict[str, Any]:
+    figures = {name: value for name, value in _plain(simulation).items() if name in ("top1", "sqnr_db", "max_abs")}
+    return {**quantized.to_json(), "file_against_simulation": figures}
+
+
+def _low_bits(quantized: dict[str, Quantized], simulations: dict[str, Agreement]) -> dict[str, Any]:
+    """What there is to say of the int4 file, where one was asked for."""
+    if "int4" not in quantized:
+        return {}
+    layers = list(low_bit_layers(quantized["int4"].deploy))
+    runtimes = "LiteRT 2.3 and TensorFlow 2.19; not tflite-runtime 2.14"
+    return {"low_bits": {**_chosen(quantized["int4"], simulations["int4"]), "layers": layers, "runs_in": runtimes}}
 
 
 def _clips(reference: Reference) -> dict[str, float]:
@@ -115,5 +137,9 @@ def _lstm_form(reference: Reference) -> dict[str, str]:
 
 
 def _figures(one: CheckedFile) -> dict[str, float | None]:
-    values = {name: float(value) for name, value in asdict(one.agreement).items() if name not in {"samples", "finite"}}
-    return {"accuracy": one.accuracy, **{name: value if np.isfinite(value) else None for name, value in values.items()}}
+    return {"accuracy": one.accuracy, **_plain(one.agreement)}
+
+
+def _plain(agreement: Agreement) -> dict[str, float | None]:
+    values = {name: float(value) for name, value in asdict(agreement).items() if name not in {"samples", "finite"}}
+    return {name: value if np.isfinite(value) else None for name, value in values.items()}

@@ -88,13 +88,30 @@ def judge(
                 Gate(f"{form} SQNR (dB)", agreement.sqnr_db, gates.dynamic_sqnr_db, "least"),
             ]
         return found + ([_agreed(form, agreement, gates.reduced_agreement)] if classes else [])
-    found = [Gate(f"{form} SQNR (dB)", agreement.sqnr_db, gates.int8_sqnr_db, "least")]
+    whole = FORMATS[form].weight_bits == 8
+    found = [Gate(f"{form} SQNR (dB)", agreement.sqnr_db, gates.int8_sqnr_db if whole else gates.int4_sqnr_db, "least")]
     if classes:
-        found.append(_agreed(form, agreement, gates.int8_agreement))
+        found.append(_agreed(form, agreement, gates.int8_agreement if whole else gates.int4_agreement))
     if accuracy_drop is not None:
         # Only samples that are answered differently can be lost; their number bounds the drop's standard error.
         margin = _Z * math.sqrt((1 - agreement.top1) / agreement.samples)
-        found.append(Gate(f"{form} accuracy drop", accuracy_drop, gates.int8_accuracy_drop + margin, "most"))
+        allowed = gates.int8_accuracy_drop if whole else gates.int4_accuracy_drop
+        found.append(Gate(f"{form} accuracy drop", accuracy_drop, allowed + margin, "most"))
+    return found
+
+
+def judge_simulation(form: str, simulation: Agreement, gates: Gates) -> list[Gate]:
+    """Judges how well a quantized file's answers equal the simulation that was chosen and fine-tuned.
+
+    Args:
+        form: Name of the export format.
+        simulation: The file's answers against the simulation's.
+        gates: The family's tolerances.
+    """
+    found = [Gate(f"{form} SQNR to its simulation (dB)", simulation.sqnr_db, gates.int8_simulation_sqnr_db, "least")]
+    if not np.isnan(simulation.top1):
+        least = least_share(gates.int8_simulation_agreement, simulation.samples)
+        found.append(Gate(f"{form} agreement with its simulation", simulation.top1, least, "least"))
     return found
 
 

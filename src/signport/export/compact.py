@@ -1,8 +1,8 @@
 """Making `.tflite` files small without touching what they compute.
 
-An unrolled LSTM has over a thousand operators and tensors that differ in a few numbers only, and in TFLite's converter's
-output each has tables of its own. A FlatBuffer's references are offsets, so equal parts can be one part:
-https://flatbuffers.dev/internals/ (a table's fields and a vector's elements are unsigned offsets to anywhere ahead).
+An unrolled LSTM has over a thousand operators and tensors that differ in a few numbers only, and as TFLite's converter
+writes them each has tables of its own. A FlatBuffer refers to its parts by offsets, so equal parts can be one:
+https://flatbuffers.dev/internals/.
 """
 
 from collections import Counter

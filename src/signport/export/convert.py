@@ -15,7 +15,9 @@ from typing import Any
 
 from signport.errors import SignportError
 
-_MEMORY_LIMIT_BYTES = 24 << 30  # of address space, which TensorFlow maps freely; a runaway conversion passes it
+# What `convert` reads.
+FLOATING, QUANTIZED, LOW_BITS = "floating.keras", "quantized.keras", "low_bits.keras"
+MEMORY_LIMIT_BYTES = 24 << 30  # of address space, which TensorFlow maps freely; a runaway conversion passes it
 
 
 @dataclass(frozen=True)
@@ -27,16 +29,30 @@ class Format:
         quantized: Whether the graph carries fake quantization (full int8) or is in float.
         optimize: Whether the converter optimizes for size.
         float16: Whether weights are stored as float16.
+        weight_bits: Of the weights of dense layers, where the graph is quantized.
     """
 
     name: str
     quantized: bool = False
     optimize: bool = False
     float16: bool = False
+    weight_bits: int = 8
 
     @property
     def file_name(self) -> str:
         return f"model_{self.name}.tflite"
+
+    @property
+    def source(self) -> str:
+        """The saved model that it is made from."""
+        if not self.quantized:
+            return FLOATING
+        return QUANTIZED if self.weight_bits == 8 else LOW_BITS
+
+    @property
+    def optional(self) -> bool:
+        """Whether it is made for recipes that ask for it only, and not by every runtime understood."""
+        return self.weight_bits < 8
 
 
 FORMATS = {
@@ -46,20 +62,19 @@ FORMATS = {
         Format("float16", optimize=True, float16=True),
         Format("dynamic", optimize=True),
         Format("int8", quantized=True, optimize=True),
+        Format("int4", quantized=True, optimize=True, weight_bits=4),
     )
 }
+_ALWAYS = tuple(name for name, form in FORMATS.items() if not form.optional)
 
 
-FLOATING, QUANTIZED = "floating.keras", "quantized.keras"
-
-
-def convert(family: str, folder: Path, formats: Sequence[str] = tuple(FORMATS)) -> None:
+def convert(family: str, folder: Path, formats: Sequence[str] = _ALWAYS) -> None:
     """Writes `model_<format>.tflite` for every format into `folder`.
 
     Args:
         family: Name of the kind of model.
         folder: Holds `floating.keras`, the saved deploy form of the float model, and, where a format is quantized,
-            `quantized.keras`, the saved deploy model that was calibrated and fine-tuned.
+            `quantized.keras`, the saved deploy model that was calibrated and fine-tuned, or for int4 `low_bits.keras`.
         formats: Names in `FORMATS`.
 
     Raises:
@@ -71,9 +86,14 @@ def convert(family: str, folder: Path, formats: Sequence[str] = tuple(FORMATS)) 
     if child.returncode:
         words = (child.stderr.strip() or child.stdout.strip() or "no message").splitlines()[-1]
         raise SignportError(f"{family}: TensorFlow's converter failed with status {child.returncode}: {words}")
+    for form in (FORMATS[name] for name in formats if FORMATS[name].weight_bits == 4):
+        from signport.export.packing import pack_int4
+
+        path = folder / form.file_name
+        path.write_bytes(pack_int4(path.read_bytes()))
 
 
-def _graph(model: Any, quantized: bool) -> tuple[Any, Any]:
+def frozen_graph(model: Any, quantized: bool) -> tuple[Any, Any]:
     """The model as a function with batch 1, weights and ranges as constants; and what tracks variables still in it."""
     import keras
     import tensorflow as tf
@@ -100,7 +120,8 @@ def _graph(model: Any, quantized: bool) -> tuple[Any, Any]:
     return convert_variables_to_constants_v2(function, lower_control_flow=False), None
 
 
-def _convert_one(graph: tuple[Any, Any], form: Format) -> bytes:
+def convert_graph(graph: tuple[Any, Any], form: Format) -> bytes:
+    """What TensorFlow's converter makes of a `frozen_graph`."""
     import tensorflow as tf
 
     function, tracking = graph
@@ -119,20 +140,19 @@ def _convert_one(graph: tuple[Any, Any], form: Format) -> bytes:
 def _main(family: str, folder: str, *formats: str) -> None:
     import resource
 
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_LIMIT_BYTES, _MEMORY_LIMIT_BYTES))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
     import keras
 
     import signport.quantization.layers  # noqa: F401  registers the layers that the files name
     from signport.models.registry import family_named
 
     family_named(family)
-    graphs: dict[bool, tuple[Any, Any]] = {}
+    graphs: dict[str, tuple[Any, Any]] = {}
     for form in (FORMATS[name] for name in formats):
-        if form.quantized not in graphs:
-            path = Path(folder) / (QUANTIZED if form.quantized else FLOATING)
-            model = keras.saving.load_model(path, compile=False, safe_mode=True)
-            graphs[form.quantized] = _graph(model, form.quantized)
-        (Path(folder) / form.file_name).write_bytes(_convert_one(graphs[form.quantized], form))
+        if form.source not in graphs:
+            model = keras.saving.load_model(Path(folder) / form.source, compile=False, safe_mode=True)
+            graphs[form.source] = frozen_graph(model, form.quantized)
+        (Path(folder) / form.file_name).write_bytes(convert_graph(graphs[form.source], form))
 
 
 if __name__ == "__main__":

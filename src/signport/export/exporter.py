@@ -11,15 +11,19 @@ import numpy as np
 from signport.errors import GateError, SignportError
 from signport.export.app_resources import CARD_FILE
 from signport.export.card import input_entries, model_card, model_labels, output_entry
-from signport.export.check import Gate
-from signport.export.convert import FLOATING, FORMATS, QUANTIZED, convert
+from signport.export.check import Gate, judge_simulation
+from signport.export.convert import FLOATING, FORMATS, convert
 from signport.export.golden import golden_samples, worst_margin_rows, write_golden, write_golden_images
 from signport.export.metadata import ModelInfo, finish
+from signport.export.packing import int4_tensors
 from signport.export.reference import Reference
 from signport.files import atomic_folder, write_bytes, write_json, write_text
 from signport.progress import progress_bar
+from signport.quantization.agreement import compare
 from signport.quantization.deploy import deploy_form, largest_difference
-from signport.quantization.qat import Quantized, quantize
+from signport.quantization.engines import Engine, engine_named
+from signport.quantization.low_bits import LOW_BITS, low_bit_layers
+from signport.quantization.qat import Quantized, quantize, simulate
 from signport.training.run import Run
 
 _GOLDEN_IMAGES = 24
@@ -41,13 +45,21 @@ class Exported:
     card: dict[str, Any]
 
 
-def export(run: Run | str | Path, *, lstm: Literal["unrolled", "fused"] = "unrolled") -> Exported:
+def export(
+    run: Run | str | Path,
+    *,
+    lstm: Literal["unrolled", "fused"] = "unrolled",
+    engine: Engine | None = None,
+    int4: bool = False,
+) -> Exported:
     """Quantizes, converts and checks a run's model; replaces the run's `export` folder whole.
 
     Args:
         run: A trained run, or its folder.
         lstm: `unrolled` runs everywhere; `fused` is smaller, but keeps state between calls (reset it before each clip)
             and loads neither in LiteRT.js nor in CompiledModel. For families with an LSTM; the card names it.
+        engine: What quantizes; None for what the recipe says (`quantization.engine`).
+        int4: Adds an int4 file, also where the recipe does not ask for it (`quantization.weight_bits: 4`).
 
     Raises:
         GateError: A file breaks a gate; the earlier export stays.
@@ -63,16 +75,25 @@ def export(run: Run | str | Path, *, lstm: Literal["unrolled", "fused"] = "unrol
             raise SignportError(f"--lstm fused: family {run.family.name!r} of {run.path} has no LSTM; leave it out")
         floating = deploy_form(reference.model, fused_lstm=fused)
         difference = largest_difference(reference.model, floating, reference.inputs) / reference.scale
-        quantized = _quantize(reference) if any(FORMATS[form].quantized for form in run.family.formats) else None
+        quantized = _quantize(reference, engine, int4=int4 or run.recipe.quantization.weight_bits == LOW_BITS)
         bar.advance(1, "convert")
-        contents = _convert(reference, floating, None if quantized is None else quantized.deploy)
+        contents = _convert(reference, floating, quantized)
         bar.advance(1, "check")
         files = {form: reference.check(form, content) for form, content in contents.items()}
+        simulations = {
+            form: compare(simulate(one.deploy, reference.inputs), files[form].answers, run.family.output)
+            for form, one in quantized.items()
+        }
         gates = [Gate("deploy form max abs error", difference, _DEPLOY_TOLERANCE, "most")]
         gates += [gate for one in files.values() for gate in one.gates]
+        for form, simulation in simulations.items():
+            gates += judge_simulation(form, simulation, run.family.gates)
+        if "int4" in quantized:
+            wanted = len(low_bit_layers(quantized["int4"].deploy))
+            gates.append(Gate("int4 tensors in 4 bits", int4_tensors(files["int4"].content), wanted, "least"))
         _require(run, gates)
         bar.advance(1, "write")
-        card = model_card(reference, files, gates, quantized)
+        card = model_card(reference, files, gates, quantized, simulations)
         with atomic_folder(run.export_folder) as folder:
             for form, one in files.items():
                 write_bytes(folder / FORMATS[form].file_name, one.content)
@@ -83,11 +104,14 @@ def export(run: Run | str | Path, *, lstm: Literal["unrolled", "fused"] = "unrol
     return Exported(run.export_folder, card)
 
 
-def _quantize(reference: Reference) -> Quantized:
-    run = reference.run
-    return quantize(
-        reference.model, run.inputs("train"), run.inputs("validation"), run.recipe.quantization, run.recipe.seed
-    )
+def _quantize(reference: Reference, engine: Engine | None, *, int4: bool) -> dict[str, Quantized]:
+    """The quantized models by format."""
+    run, settings, seed = reference.run, reference.run.recipe.quantization, reference.run.recipe.seed
+    samples = run.inputs("train"), run.inputs("validation")
+    found = {"int8": engine_named(engine or settings.engine)(reference.model, *samples, settings, seed)}
+    if int4:
+        found["int4"] = quantize(reference.model, *samples, settings.low_bits, seed, weight_bits=LOW_BITS)
+    return found
 
 
 def _require(run: Run, gates: list[Gate]) -> None:
@@ -95,10 +119,10 @@ def _require(run: Run, gates: list[Gate]) -> None:
         raise GateError(f"{run.path}: the export breaks {len(broken)} of {len(gates)} gates: {'; '.join(broken)}")
 
 
-def _convert(reference: Reference, floating: keras.Model, quantized: keras.Model | None) -> dict[str, bytes]:
-    """Converted and finished files by format."""
+def model_info(reference: Reference) -> ModelInfo:
+    """What a run's files say of themselves."""
     run, inputs, output = reference.run, input_entries(reference), output_entry(reference)
-    info = ModelInfo(
+    return ModelInfo(
         name=run.id,
         description=f"signport {run.family.name}: {', '.join(entry['name'] for entry in inputs)} to {output['name']}.",
         inputs=[(entry["name"], entry["description"]) for entry in inputs],
@@ -107,13 +131,19 @@ def _convert(reference: Reference, floating: keras.Model, quantized: keras.Model
         version=run.record["versions"]["signport"],
         score_threshold=_SCORE_THRESHOLD if run.family.fits_task == "head" else None,
     )
+
+
+def _convert(reference: Reference, floating: keras.Model, quantized: dict[str, Quantized]) -> dict[str, bytes]:
+    """Converted and finished files by format."""
+    run, info = reference.run, model_info(reference)
     with tempfile.TemporaryDirectory(prefix="signport-") as name:
         folder = Path(name)
         floating.save(folder / FLOATING)
-        if quantized is not None:
-            quantized.save(folder / QUANTIZED)
-        convert(run.family.name, folder, run.family.formats)
-        return {form: finish((folder / FORMATS[form].file_name).read_bytes(), info) for form in run.family.formats}
+        for form, one in quantized.items():
+            one.deploy.save(folder / FORMATS[form].source)
+        formats = tuple(dict.fromkeys((*run.family.formats, *quantized)))
+        convert(run.family.name, folder, formats)
+        return {form: finish((folder / FORMATS[form].file_name).read_bytes(), info) for form in formats}
 
 
 def _write_golden(reference: Reference, folder: Path) -> None:

@@ -20,12 +20,14 @@ class CheckedFile:
 
     Attributes:
         content: The `.tflite`.
+        answers: Its answers, float32 (samples, outputs).
         agreement: Its answers against the float model's.
         accuracy: 0 to 1; None for an embedder.
         gates: What it was judged by.
     """
 
     content: bytes
+    answers: np.ndarray
     agreement: Agreement
     accuracy: float | None
     gates: list[Gate]
@@ -86,7 +88,7 @@ class Reference:
         shapes = [(1, *tensor.shape[1:]) for tensor in self.model.inputs]
         gates = judge_graph(form, content, shapes, fused_lstm=self.fused_lstm)
         gates += judge(form, agreement, self.run.family.gates, reference_scale=self.scale, accuracy_drop=drop)
-        return CheckedFile(content, agreement, accuracy, gates)
+        return CheckedFile(content, answers, agreement, accuracy, gates)
 
     def _accuracy(self, answers: np.ndarray) -> float | None:
         if self.run.family.output == "embedding":

@@ -28,19 +28,23 @@ def print_card(card: dict[str, Any], folder: Path) -> None:
         )
     console = Console(width=max(Console().width, 100), highlight=False)
     console.print(table)
-    if card["quantization"] is None:
-        console.print(f"int8: not yet for family {card['family']}")
-    else:
-        chosen = card["quantization"]["chosen"]
-        console.print(
-            f"int8: best of {len(card['quantization']['candidates'])} candidates is epoch {chosen['epoch']} "
-            f"({'calibration alone' if chosen['epoch'] == 0 else 'fine-tuned'}, {chosen['sqnr_db']:.1f} dB on "
-            "validation)",
-        )
+    console.print(_quantized("int8", card["quantization"]))
+    if "low_bits" in card:
+        console.print(_quantized("int4", card["low_bits"]))
+        console.print(f"int4: {', '.join(card['low_bits']['layers'])} in 4 bits; for {card['low_bits']['runs_in']}")
     if card.get("lstm") == "fused":
         console.print("lstm: fused; reset the interpreter's variables before each clip")
     passed = sum(gate["passed"] for gate in card["gates"])
     console.print(f"gates: {passed} of {len(card['gates'])} pass · {folder}")
+
+
+def _quantized(form: str, told: dict[str, Any]) -> str:
+    chosen = told["chosen"]
+    engine = told.get("engine", "signport")  # cards of before there were two don't say
+    return (
+        f"{form} by {engine}: best of {len(told['candidates'])} candidates is epoch {chosen['epoch']} "
+        f"({'calibration alone' if chosen['epoch'] == 0 else 'fine-tuned'}, {chosen['sqnr_db']:.1f} dB on validation)"
+    )
 
 
 def _figure(value: float | None, form: str) -> str:

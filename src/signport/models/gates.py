@@ -17,10 +17,15 @@ class Gates:
         int8_accuracy_drop: How much accuracy the int8 file may lose, 0 to 1.
         int8_agreement: Top-1 agreement of the int8 file, 0 to 1.
         int8_sqnr_db: Least signal-to-quantization-noise ratio of the int8 file's logits (or embeddings), in dB.
+        int4_accuracy_drop: How much accuracy the int4 file may lose, 0 to 1.
+        int4_agreement: Top-1 agreement of the int4 file, 0 to 1.
+        int4_sqnr_db: Least signal-to-quantization-noise ratio of the int4 file, in dB.
+        int8_simulation_agreement: Top-1 agreement of the int8 file with the simulation that it was made from, 0 to 1.
+        int8_simulation_sqnr_db: Least signal-to-noise ratio of its logits (or embeddings) against the simulation's.
         task_max_abs: Largest score difference between a `.task` and its own head on the same embedding.
         runtime_float32_max_abs: Largest difference of one float32 file between two runtimes.
-        runtime_int8_steps: By how many quantization steps one int8 file's outputs may differ between two runtimes.
-        runtime_int8_agreement: Top-1 agreement of one int8 file between two runtimes, 0 to 1.
+        runtime_int8_steps: By how many quantization steps one quantized file's outputs may differ between two runtimes.
+        runtime_int8_agreement: Top-1 agreement of one quantized file between two runtimes, 0 to 1.
     """
 
     float32_max_abs: float = 1e-4
@@ -31,6 +36,11 @@ class Gates:
     int8_accuracy_drop: float = 0.005
     int8_agreement: float = 0.99
     int8_sqnr_db: float = 20.0
+    int4_accuracy_drop: float = 0.01
+    int4_agreement: float = 0.98
+    int4_sqnr_db: float = 20.0
+    int8_simulation_agreement: float = 0.999
+    int8_simulation_sqnr_db: float = 25.0
     task_max_abs: float = 1e-3
     runtime_float32_max_abs: float = 1e-5
     runtime_int8_steps: float = 1.0

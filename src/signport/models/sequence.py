@@ -225,7 +225,7 @@ class MaskFrames(keras.layers.Layer):
 
 
 def frame_weights(mask: Any) -> Any:
-    """What each frame counts in a mean: mask (batch, frames) → the same shape, adding up to 1; all alike if all are 0."""
+    """What each frame counts in a mean: mask (batch, frames) → the same shape, adding up to 1; all alike if all 0."""
     frames = ops.sum(mask, axis=1, keepdims=True)
     none = 1.0 - ops.minimum(frames, 1.0)
     return (mask + none) / (frames + none * mask.shape[1])

@@ -61,9 +61,9 @@ class Answer:
     """One file in one runtime.
 
     Attributes:
-        status: `ran` or `failed`.
-        reason: Why it failed.
-        output: float32 (samples, outputs), the file's first output; None where it failed.
+        status: `ran`, `failed`, or `skipped` where the runtime is known not to take such files.
+        reason: Why it failed or was skipped.
+        output: float32 (samples, outputs), the file's first output; None where it did not run.
         load_ms: Time to load the file and allocate its tensors, in milliseconds.
         latency: Thread count → time of a call.
     """

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from signport.export.convert import FORMATS
 from signport.export.flatbuffer import variable_tensors
 from signport.parity.answers import Answer, Latency, Options, RuntimeAnswers
 from signport.parity.job import Job
@@ -29,6 +30,8 @@ _RUNTIMES = {
 # Told beforehand: it is no fault of the files, whose fused LSTM was asked for (else a gate breaks at the reference).
 _STATEFUL = "it takes no variable tensors, nor does LiteRT.js; export the LSTM unrolled for them"
 
+_EIGHT_BITS = "it takes no 4-bit weights with a scale a channel"
+
 
 def run(job: Job, options: Options) -> list[RuntimeAnswers]:
     """Runs every file in every runtime, one after another: they must not take each other's time."""
@@ -47,8 +50,11 @@ def run_runtime(name: str, job: Job, options: Options) -> RuntimeAnswers:
     """Starts the worker, and again for the files behind one that it crashed at."""
     if name == "compiled-model" and any(variable_tensors(path.read_bytes()) for path in job.files.values()):
         return RuntimeAnswers(name, "skipped", _STATEFUL)
-    waiting = list(job.files)
     files: dict[str, Answer] = {}
+    if name == "tflite-runtime":
+        # Its FULLY_CONNECTED takes 4-bit kernels with one scale for all channels only.
+        files = {form: Answer("skipped", _EIGHT_BITS) for form in job.files if FORMATS[form].weight_bits < 8}
+    waiting = [form for form in job.files if form not in files]
     version, peak = "", None
     while waiting:
         with tempfile.TemporaryDirectory(prefix="signport-parity-") as temporary:

@@ -30,8 +30,8 @@ class FileResult:
 
     Attributes:
         form: The format.
-        status: `ran` or `failed`.
-        reason: Why it failed.
+        status: `ran`, `failed` or `skipped`.
+        reason: Why it did not run.
         agreement: Against the Keras float model; None where there is no answer to compare.
         accuracy: None for embeddings, or without labels.
         against_reference: Against ai-edge-litert with the same file: `max_abs`, `top1`, `steps`; empty for itself.
@@ -161,6 +161,8 @@ def _judge_file(
         values = {"agreement": None, "accuracy": None, "against_reference": {}, **figures}
         return FileResult(form=form, status=status, reason=reason, answer=answer, gates=found, **values)
 
+    if answer.status == "skipped":
+        return result("skipped", answer.reason, [])
     if answer.output is None:
         return result("failed", answer.reason, [Gate(f"{form} runs", 0, 1, "least")])
     if answer.output.shape != job.reference.shape:

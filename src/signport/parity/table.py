@@ -38,6 +38,8 @@ def print_report(report: ParityReport) -> None:
     for form in FORMATS:
         table.add_section()
         if form not in report.job.files:
+            if FORMATS[form].optional:
+                continue
             table.add_row(*blank, form, "-", *["-"] * (5 + len(threads)), "not exported")
             continue
         path = report.job.files[form]
@@ -61,7 +63,8 @@ def print_report(report: ParityReport) -> None:
 def _cells(file: FileResult, size: int, threads: list[int]) -> list[str]:
     kilobytes = f"{size / 1000:.1f}"
     if file.agreement is None:
-        return [kilobytes, "", "", "", "", *[""] * len(threads), f"FAILED: {file.reason}"]
+        words = f"{'skipped' if file.status == 'skipped' else 'FAILED'}: {file.reason}"
+        return [kilobytes, "", "", "", "", *[""] * len(threads), words]
     found = file.agreement
     return [
         kilobytes,

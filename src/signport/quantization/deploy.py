@@ -111,7 +111,7 @@ class Rewriter:
     def is_only_read_by(
         self, layer: keras.layers.Layer, kinds: tuple[type, ...], through: tuple[type, ...] = ()
     ) -> bool:
-        """Whether all that read a trained layer, also behind layers of the types `through`, are of the types `kinds`."""
+        """Whether all that read a trained layer, also behind layers of types `through`, are of types `kinds`."""
         return all(
             self.is_only_read_by(reader, kinds, through) if isinstance(reader, through) else isinstance(reader, kinds)
             for reader in self._readers[layer.name]

@@ -70,44 +70,55 @@ def constant(variable: keras.Variable) -> np.ndarray:
         return np.asarray(variable.numpy())
 
 
-def snap_to_grid(weight: np.ndarray, per_channel: bool = True, bits: int = 8) -> np.ndarray:
-    """Rounds a weight to its symmetric, narrow grid.
+def snap_to_grid(weight: np.ndarray, bits: int = 8) -> np.ndarray:
+    """Rounds a weight to its symmetric, narrow grid, with one scale an output channel.
 
     Args:
         weight: float32 (…, output channels).
-        per_channel: One scale an output channel (last axis) instead of one in all.
         bits: 8 for multiples -127..127 of the scale max|w| / 127; 4 for -7..7 of max|w| / 7.
 
     Returns:
         float32, the same shape.
     """
-    axes = tuple(range(weight.ndim - 1)) if per_channel else None
     steps = 2 ** (bits - 1) - 1
-    scale = np.maximum(np.abs(weight).max(axis=axes, keepdims=True), _SMALLEST_RANGE) / steps
+    largest = np.abs(weight).max(axis=tuple(range(weight.ndim - 1)), keepdims=True)
+    scale = np.maximum(largest, _SMALLEST_RANGE) / steps
     return np.asarray(np.clip(np.round(weight / scale), -steps, steps) * scale, np.float32)
 
 
-def quantized_weight(variable: keras.Variable, per_channel: bool = True, bits: int = 8) -> Any:
+def quantized_weight(variable: keras.Variable, bits: int = 8) -> Any:
     """A weight as the current phase wants it: float, fake-quantized (straight-through gradient), or a constant.
 
     Args:
-        variable: float32 (…, output channels).
-        per_channel: One scale an output channel (last axis) instead of one in all.
+        variable: float32 (…, output channels); each channel has a scale of its own.
         bits: Of a stored weight.
     """
     phase = current_phase()
     if phase is Phase.EXPORT:
-        return tf.constant(snap_to_grid(constant(variable), per_channel, bits))
+        return tf.constant(snap_to_grid(constant(variable), bits))
     weight = tf.convert_to_tensor(variable)
     if phase is not Phase.SIMULATE:
         return weight
     magnitude = tf.stop_gradient(tf.abs(weight))
-    grid = {"num_bits": bits, "narrow_range": True}
-    if not per_channel:
-        largest = tf.maximum(tf.reduce_max(magnitude), _SMALLEST_RANGE)
-        return tf.quantization.fake_quant_with_min_max_vars(weight, -largest, largest, **grid)
     largest = tf.maximum(tf.reduce_max(magnitude, axis=list(range(len(weight.shape) - 1))), _SMALLEST_RANGE)
-    return tf.quantization.fake_quant_with_min_max_vars_per_channel(weight, -largest, largest, **grid)
+    return tf.quantization.fake_quant_with_min_max_vars_per_channel(
+        weight, -largest, largest, num_bits=bits, narrow_range=True
+    )
+
+
+def quantized_operand(variable: keras.Variable) -> Any:
+    """A trained tensor that is added or multiplied: as an activation it has one range, which holds 0 and all of it."""
+    phase = current_phase()
+    if phase is Phase.EXPORT:
+        value: Any = tf.constant(constant(variable))
+        low, high = min(0.0, float(constant(variable).min())), max(0.0, float(constant(variable).max()))
+        return tf.quantization.fake_quant_with_min_max_vars(value, low, max(high, low + _SMALLEST_RANGE))
+    value = tf.convert_to_tensor(variable)
+    if phase is not Phase.SIMULATE:
+        return value
+    low = tf.stop_gradient(tf.minimum(0.0, tf.reduce_min(value)))
+    high = tf.stop_gradient(tf.maximum(0.0, tf.reduce_max(value)))
+    return tf.quantization.fake_quant_with_min_max_vars(value, low, tf.maximum(high, low + _SMALLEST_RANGE))
 
 
 def plain_weight(variable: keras.Variable) -> Any:
@@ -132,10 +143,18 @@ class ActivationQuantizer(keras.layers.Layer):
     Args:
         fixed: (smallest, largest) of a range that never changes; None calibrates it.
         symmetric: Whether the zero point is 0, as XNNPACK wants of the right side of an int8 BATCH_MATMUL.
+        limit: Magnitude that a range never goes beyond, because what reads it is flat there; None for any.
     """
 
-    def __init__(self, fixed: tuple[float, float] | None = None, symmetric: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        fixed: tuple[float, float] | None = None,
+        symmetric: bool = False,
+        limit: float | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.limit = limit
         self.fixed = None if fixed is None else (float(fixed[0]), float(fixed[1]))
         self.symmetric = symmetric
         if self.fixed is None:
@@ -160,6 +179,8 @@ class ActivationQuantizer(keras.layers.Layer):
             return
         smallest = tf.minimum(tf.reduce_min(tf.stack([tf.reduce_min(x) for x in tensors])), 0.0)
         largest = tf.maximum(tf.reduce_max(tf.stack([tf.reduce_max(x) for x in tensors])), 0.0)
+        if self.limit is not None:
+            smallest, largest = tf.maximum(smallest, -self.limit), tf.minimum(largest, self.limit)
         low, high = tf.convert_to_tensor(self.low), tf.convert_to_tensor(self.high)
         if phase is Phase.CALIBRATE:
             self.low.assign(tf.minimum(low, smallest))
@@ -204,7 +225,8 @@ class ActivationQuantizer(keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "fixed": self.fixed, "symmetric": self.symmetric}
+        own = {"fixed": self.fixed, "symmetric": self.symmetric, "limit": self.limit}
+        return {**super().get_config(), **own}
 
 
 def quantizers_of(layer: keras.layers.Layer) -> dict[str, ActivationQuantizer]:

@@ -18,6 +18,7 @@ from signport.quantization.agreement import sqnr_db
 from signport.quantization.calibration import calibrate, representative
 from signport.quantization.deploy import deploy_form
 from signport.quantization.fake_quant import Phase, freeze_ranges, in_phase
+from signport.quantization.low_bits import lower_weight_bits
 
 # The last part of the epochs runs with frozen ranges, so that weights settle on the grid that ships.
 _FROZEN_SHARE = 1 / 3
@@ -64,17 +65,20 @@ class Quantized:
         deploy: The deploy model that answers like the int8 file in `Phase.SIMULATE`.
         candidates: All candidates, by epoch.
         chosen: The one whose weights and ranges `deploy` has.
+        engine: What simulated and fine-tuned.
     """
 
     deploy: keras.Model
     candidates: tuple[Candidate, ...]
     chosen: Candidate
+    engine: str = "signport"
 
     def to_json(self) -> dict[str, Any]:
         def plain(candidate: Candidate) -> dict[str, Any]:
             return {key: value if np.isfinite(value) else None for key, value in asdict(candidate).items()}
 
-        return {"chosen": plain(self.chosen), "candidates": [plain(candidate) for candidate in self.candidates]}
+        candidates = [plain(candidate) for candidate in self.candidates]
+        return {"engine": self.engine, "chosen": plain(self.chosen), "candidates": candidates}
 
 
 def relative_noise(teacher: Any, student: Any) -> Any:
@@ -88,6 +92,9 @@ def quantize(
     validation: dict[str, np.ndarray],
     settings: Settings,
     seed: int,
+    *,
+    weight_bits: int = 8,
+    edge_bits: int = 8,
 ) -> Quantized:
     """Calibrates and fine-tunes the deploy form of a float model.
 
@@ -97,15 +104,23 @@ def quantize(
         validation: Inputs of the validation part; candidates are ranked on it.
         settings: Epochs, batch size, learning rate and number of calibration samples.
         seed: Of the calibration subset and the batch order.
+        weight_bits: Of dense layers' weights, but those of the first and the last; below 8, the learning rate falls to
+            0 along a cosine.
+        edge_bits: Of the weights of these two, if `weight_bits` is below 8.
 
     Returns:
         The best candidate.
+
+    Raises:
+        SignportError: The model has no layer that fewer bits are for.
     """
     deploy = deploy_form(model)
+    if weight_bits < 8:
+        lower_weight_bits(deploy, weight_bits, edges=edge_bits)
     calibrate(deploy, representative(training, settings.calibration_samples, seed))
-    teacher, student = _signal_model(model), _signal_model(deploy)
+    teacher, student = signal_model(model), signal_model(deploy)
     targets, reference = predict(teacher, training), predict(teacher, validation)
-    classes = _softmax_layer(model) is not None
+    classes = softmax_layer(model) is not None
 
     candidates: list[Candidate] = []
     best: list[np.ndarray] = []
@@ -120,7 +135,7 @@ def quantize(
 
     with in_phase(Phase.SIMULATE):
         consider(0)
-        optimizer = keras.optimizers.Adam(settings.learning_rate)
+        optimizer = _optimizer(settings, len(targets), decays=weight_bits < 8)
         student.compile(optimizer=optimizer, loss=relative_noise, jit_compile=False)
         for epoch in range(1, settings.epochs + 1):
             freeze_ranges(deploy, frozen=epoch > settings.epochs * (1 - _FROZEN_SHARE))
@@ -134,13 +149,34 @@ def quantize(
     return Quantized(deploy, tuple(candidates), max(candidates, key=lambda candidate: candidate.rank))
 
 
-def _softmax_layer(model: keras.Model) -> keras.layers.Layer | None:
+def simulate(deploy: keras.Model, inputs: dict[str, np.ndarray]) -> np.ndarray:
+    """What the int8 file will answer, float32 (samples, outputs), by the simulation.
+
+    Args:
+        deploy: A calibrated deploy model.
+        inputs: Name → float32 (samples, …).
+    """
+    with in_phase(Phase.SIMULATE):
+        # A new model, because one that has predicted before keeps the graph of the phase that it was in.
+        return predict(keras.Model(deploy.inputs, deploy.outputs), inputs)
+
+
+def _optimizer(settings: Settings, samples: int, *, decays: bool) -> keras.optimizers.Optimizer:
+    rate: Any = settings.learning_rate
+    if decays:
+        steps = settings.epochs * -(-samples // settings.batch_size)
+        rate = keras.optimizers.schedules.CosineDecay(rate, max(steps, 1))
+    return keras.optimizers.Adam(rate)
+
+
+def softmax_layer(model: keras.Model) -> keras.layers.Layer | None:
+    """The softmax that a classifier ends in; None for an embedder."""
     return next((layer for layer in model.layers if isinstance(layer, keras.layers.Softmax)), None)
 
 
-def _signal_model(model: keras.Model) -> keras.Model:
+def signal_model(model: keras.Model) -> keras.Model:
     """The model up to what is compared: its logits, centred, because softmax forgets their mean, or its embedding."""
-    softmax = _softmax_layer(model)
+    softmax = softmax_layer(model)
     if softmax is None:
         return keras.Model(model.inputs, model.output)
     logits = softmax.input

@@ -130,24 +130,40 @@ class QuantizationRecipe:
     """How `signport export` makes the int8 model of a run.
 
     Attributes:
-        engine: What quantizes.
+        engine: What quantizes: `signport`, or `tfmot`: tensorflow-model-optimization, for dense graphs.
         epochs: Epochs of distillation from the float model; 0 only calibrates.
         learning_rate: Of the distillation; a tenth of the training's or less, so that the model stays where it is.
         batch_size: Samples a step of it.
         calibration_samples: Training samples that the activation ranges are measured on.
+        weight_bits: 4 adds a file `int4`, made by signport's engine whatever makes int8: dense layers between the first
+            and the last have weights of 4 bits. It runs in LiteRT and TensorFlow 2.19, not in tflite-runtime 2.14.
+        low_bit_epochs: Epochs of distillation of the int4 model.
+        low_bit_learning_rate: Of that distillation, at its start; it falls to 0. Far above int8's, because a weight has
+            to move by a whole step to change anything, and these steps are 18 times as wide.
     """
 
-    engine: Literal["signport"] = "signport"
+    engine: Literal["signport", "tfmot"] = "signport"
     epochs: int = 3
     learning_rate: float = 1e-5
     batch_size: int = 64
     calibration_samples: int = 512
+    weight_bits: int = 8
+    low_bit_epochs: int = 20
+    low_bit_learning_rate: float = 3e-4
 
     def __post_init__(self) -> None:
-        _require(self.epochs >= 0, "quantization.epochs", self.epochs, "at least 0")
-        _require(self.learning_rate > 0, "quantization.learning_rate", self.learning_rate, "above 0")
+        for name in ("epochs", "low_bit_epochs"):
+            _require(getattr(self, name) >= 0, f"quantization.{name}", getattr(self, name), "at least 0")
+        for name in ("learning_rate", "low_bit_learning_rate"):
+            _require(getattr(self, name) > 0, f"quantization.{name}", getattr(self, name), "above 0")
         for name in ("batch_size", "calibration_samples"):
             _require(getattr(self, name) >= 1, f"quantization.{name}", getattr(self, name), "at least 1")
+        _require(self.weight_bits in (4, 8), "quantization.weight_bits", self.weight_bits, "8 or 4")
+
+    @property
+    def low_bits(self) -> "QuantizationRecipe":
+        """How the int4 model is distilled, where int8's settings are asked for."""
+        return replace(self, epochs=self.low_bit_epochs, learning_rate=self.low_bit_learning_rate)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from signport.quantization.deploy import Rewriter, rewrites
 from signport.quantization.deploy_layer import DeployLayer
-from signport.quantization.fake_quant import ActivationQuantizer, quantized_weight
+from signport.quantization.fake_quant import ActivationQuantizer, quantized_operand
 from signport.quantization.layers.conv import FakeQuantConv2D
 from signport.quantization.layers.dense import FakeQuantDense
 
@@ -38,8 +38,8 @@ class FakeQuantAffine(DeployLayer):
         self.built = True
 
     def compute(self, x: Any, training: bool | None = None) -> Any:
-        product = self.product_quantizer(x * quantized_weight(self.factor, per_channel=False), training=training)
-        y = product + quantized_weight(self.offset, per_channel=False)
+        product = self.product_quantizer(x * quantized_operand(self.factor), training=training)
+        y = product + quantized_operand(self.offset)
         return self.quantizer(tf.nn.relu(y) if self.relu else y, training=training)
 
     def compute_output_shape(self, input_shape: Any) -> Any:

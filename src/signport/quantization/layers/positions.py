@@ -8,7 +8,7 @@ import numpy as np
 from signport.models.sequence import PositionEmbedding
 from signport.quantization.deploy import Rewriter, rewrites
 from signport.quantization.deploy_layer import DeployLayer
-from signport.quantization.fake_quant import ActivationQuantizer, quantized_weight
+from signport.quantization.fake_quant import ActivationQuantizer, quantized_operand
 
 
 @keras.saving.register_keras_serializable("signport")
@@ -24,7 +24,7 @@ class FakeQuantPositions(DeployLayer):
         self.built = True
 
     def compute(self, x: Any, training: bool | None = None) -> Any:
-        return self.quantizer(x + quantized_weight(self.positions, per_channel=False), training=training)
+        return self.quantizer(x + quantized_operand(self.positions), training=training)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape

@@ -1,0 +1,323 @@
+"""What full int8 costs and gains, for every family: `make bench-quantization`, `python benchmarks/quantization.py`.
+
+Trains every family on the data that `make export-tflite` makes and, where there are any, on real landmarks (laid out as
+`../shared/data` is), for several seeds; quantizes each run with TensorFlow's converter and with signport, before and
+after fine-tuning; and sets the files against the float model on the held-back test part. Sizes and latencies are of the
+full-size recipes. Runs that are in the work folder already are not trained again.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from statistics import mean, pstdev
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+
+from export_tflite import SMALL
+from rich.console import Console
+from rich.table import Table
+
+import signport as sp
+from signport.files import write_json
+
+WAYS = ("float32", "ptq", "calibrated", "qat")
+# Real sequences are few and short: 60 frames of nothing would only take time.
+REAL_SETTINGS = {
+    "lstm": [],
+    "transformer": ["model.frames=30", "training.epochs=30", "training.learning_rate=0.0003"],
+    "stgcn": ["model.frames=30", "training.epochs=60"],
+}
+FULL_SIZE_CLASSES = 123
+# The bars that were set before any of this was written: ratio to the float32 file (an LSTM's: to its fused one).
+SIZE_BARS = {"mlp": 0.30, "mlp_v2": 0.30, "transformer": 0.30, "stgcn": 0.36, "lstm": 0.40}
+LATENCY_BARS = {"mlp": 0.9, "mlp_v2": 0.9, "transformer": 0.25, "stgcn": 0.25, "lstm": 0.45}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A family on a data set.
+
+    Attributes:
+        data: Name of the data set.
+        recipe: Of the family.
+        cache: Makes or finds the landmarks.
+        settings: Changes to the recipe.
+        more: Further arguments of `sp.train`.
+    """
+
+    data: str
+    recipe: str
+    cache: Callable[[], Any]
+    settings: tuple[str, ...] = ()
+    more: Callable[[int], dict[str, Any]] = lambda _seed: {}
+
+
+class Data:
+    """The landmark caches, made when first asked for and kept in the work folder."""
+
+    def __init__(self, work: Path, real: Path) -> None:
+        self.work, self.real = work, real
+
+    @cache  # noqa: B019  there is one of these
+    def hands(self) -> Any:
+        """Drawn hands that spell."""
+        return sp.render_hands(self.work / "hands", "asl22", per_class=100, seed=0, workers=2).cache
+
+    @cache  # noqa: B019
+    def signs(self) -> Any:
+        """Clips of kinematic signers."""
+        path = self.work / "signs.parquet"
+        return sp.LandmarkCache.read(path) if path.is_file() else sp.render_signs(path, classes=20, seed=0)
+
+    @cache  # noqa: B019
+    def letters(self) -> Any:
+        """A person's letters, from a table of landmarks."""
+        return sp.import_npz(self.real / "landmarks-asl-ai" / "asl-ai.npz", self.work / "letters.parquet")
+
+    @cache  # noqa: B019
+    def digits(self) -> Any:
+        """Photographs of many students' digits."""
+        path = self.work / "digits.parquet"
+        if path.is_file():
+            return sp.LandmarkCache.read(path)
+        return sp.capture_images(self.real / "photos-asl-digits", path, workers=2, border="auto")
+
+    @cache  # noqa: B019
+    def ilker(self) -> Any:
+        """A person's three signs, in blocks of ten clips that were taken one after another."""
+        path = self.work / "ilker.parquet"
+        folder = self.real / "sequences-ilker"
+        return (
+            sp.LandmarkCache.read(path) if path.is_file() else sp.import_frames(folder, path, group_regex=r"^(.*)\d$")
+        )
+
+    def embedder(self, seed: int) -> dict[str, Any]:
+        """A gesture head sits on signport's own embedder of the same seed, which has to be exported."""
+        embedder = self.work / "runs" / f"drawn-gesture_embedder-{seed}"
+        if not (embedder / "export").is_dir():
+            sp.export_tflite(embedder)
+        return {"embedder": embedder}
+
+    def google(self, _seed: int) -> dict[str, Any]:
+        """A gesture head sits on Google's embedder."""
+        return {"base_bundle": self.real / "models" / "gesture_recognizer.task"}
+
+    def cases(self) -> Iterator[Case]:
+        """Every family on made data, then on real data."""
+        for recipe in ("mlp", "mlp_v2", "gesture_embedder"):
+            yield Case("drawn", recipe, self.hands)
+        yield Case("drawn", "gesture_head", self.hands, more=self.embedder)
+        for recipe, settings in SMALL.items():
+            yield Case("drawn", recipe, self.signs, tuple(settings))
+        if not self.real.is_dir():
+            warnings.warn(f"{self.real}: no such folder; measured on drawn data only", stacklevel=1)
+            return
+        for recipe in ("mlp", "mlp_v2"):
+            yield Case("real", recipe, self.letters)
+        yield Case("real", "gesture_embedder", self.digits)
+        yield Case("real", "gesture_head", self.digits, more=self.google)
+        for recipe, settings in REAL_SETTINGS.items():
+            yield Case("real", recipe, self.ilker, tuple(settings))
+
+
+def trained(case: Case, seed: int, runs: Path) -> Any:
+    """The run of a case and seed: an earlier one, or a new one."""
+    name = f"{case.data}-{case.recipe}-{seed}"
+    if (runs / name / "run.json").is_file():
+        return sp.Run.open(runs / name)
+    overrides = [f"seed={seed}", "logging.tensorboard=false", *case.settings]
+    return sp.train(case.recipe, case.cache(), name=name, runs=runs, overrides=overrides, **case.more(seed))
+
+
+def measure(run: Any, rounds: int) -> dict[str, Any]:
+    """What came of one run: figures a way, and how well the int8 file equals its simulation."""
+    from signport.export.baselines import compare_ways
+
+    found = compare_ways(run, rounds=rounds, ways=WAYS)
+    ways = {}
+    for row in found.rows:
+        if row.checked is None:
+            ways[row.way.name] = {"reason": row.reason}
+            continue
+        agreement = row.checked.agreement
+        ways[row.way.name] = {
+            "accuracy": row.checked.accuracy,
+            "agreement": agreement.top1,
+            "sqnr_db": agreement.sqnr_db,
+            "bytes": row.size,
+            "latency_ratio": row.latency.ratio if row.latency else None,
+            "gates_broken": [str(gate) for gate in row.broken],
+        }
+    simulation = found.row("qat").simulation
+    ways["qat"]["simulation_agreement"] = None if simulation is None else simulation.top1
+    ways["qat"]["simulation_largest_difference"] = None if simulation is None else simulation.max_abs
+    return {"samples": found.samples, "float_accuracy": found.float_accuracy, "ways": ways}
+
+
+def over_seeds(results: list[dict[str, Any]], way: str, figure: str) -> list[float]:
+    """A figure of every seed; those that have none are left out."""
+    return [value for one in results if (value := one["ways"][way].get(figure)) is not None]
+
+
+def full_size(recipe: str, rounds: int) -> dict[str, float]:
+    """Bytes and median latency of the full-size int8 file as ratios to float32 (an LSTM's: to its fused form).
+
+    The weights are random: neither figure depends on them.
+    """
+    import keras
+    import numpy as np
+
+    from signport.export.convert import FLOATING, FORMATS, QUANTIZED, convert
+    from signport.export.latency import paired_latency
+    from signport.export.metadata import ModelInfo, finish
+    from signport.models.registry import family_named
+    from signport.quantization.calibration import calibrate
+    from signport.quantization.deploy import deploy_form
+    from signport.training.recipe import load_recipe
+
+    keras.utils.set_random_seed(0)
+    loaded = load_recipe(recipe)
+    family = family_named(loaded.family)
+    model = family.deployed(family.build(loaded.model, FULL_SIZE_CLASSES))
+    random = np.random.default_rng(0)
+    inputs = {
+        tensor.name: random.uniform(0.2, 0.8, (8, *tensor.shape[1:])).astype(np.float32) for tensor in model.inputs
+    }
+    info = ModelInfo(recipe, "", [(tensor.name, "") for tensor in model.inputs], (family.output, ""))
+    contents: dict[str, bytes] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+
+        def file(form: str) -> bytes:
+            convert(family.name, folder, [form])
+            return finish((folder / FORMATS[form].file_name).read_bytes(), info)
+
+        if any(isinstance(layer, keras.layers.LSTM) for layer in model.layers):
+            deploy_form(model, fused_lstm=True).save(folder / FLOATING)
+            contents["fused float32"] = file("float32")
+        deploy_form(model).save(folder / FLOATING)
+        contents["float32"] = file("float32")
+        quantized = deploy_form(model)
+        calibrate(quantized, inputs)
+        quantized.save(folder / QUANTIZED)
+        contents["int8"] = file("int8")
+        latency = paired_latency(contents, inputs, folder, rounds)
+    base = next(iter(contents))
+    return {
+        "parameters": model.count_params(),
+        "bytes_base": len(contents[base]),
+        "bytes": len(contents["int8"]),
+        "bytes_ratio": len(contents["int8"]) / len(contents[base]),
+        "us_base": latency[base].median_us,
+        "us": latency["int8"].median_us,
+        "latency_ratio": latency["int8"].ratio,
+        "latency_ratio_range": [latency["int8"].lowest, latency["int8"].highest],
+    }
+
+
+def print_accuracies(console: Console, results: dict[str, list[dict[str, Any]]]) -> None:
+    """A row a family and data set; means over the seeds, with their standard deviation where it matters."""
+    table = Table(title="Held-back test parts, mean over the seeds", title_justify="left")
+    for column in (
+        "data, family",
+        "samples",
+        "float",
+        "PTQ",
+        "calibrated",
+        "QAT",
+        "agree PTQ",
+        "calibrated",
+        "QAT",
+        "dB PTQ",
+        "calibrated",
+        "QAT",
+        "file = simulation",
+    ):
+        table.add_column(column, justify="left" if column == "data, family" else "right")
+    for name, seeds in results.items():
+        floats = [one["float_accuracy"] for one in seeds if one["float_accuracy"] is not None]
+        table.add_row(
+            name,
+            str(seeds[0]["samples"]),
+            spread(floats),
+            *(spread(over_seeds(seeds, way, "accuracy")) for way in WAYS[1:]),
+            *(figure(over_seeds(seeds, way, "agreement"), ".4f") for way in WAYS[1:]),
+            *(figure(over_seeds(seeds, way, "sqnr_db"), ".1f") for way in WAYS[1:]),
+            figure(over_seeds(seeds, "qat", "simulation_agreement"), ".4f"),
+        )
+    console.print(table)
+
+
+def print_sizes(console: Console, results: dict[str, dict[str, Any]]) -> None:
+    """A row a recipe at full size."""
+    title = f"Full size, {FULL_SIZE_CLASSES} classes, LiteRT with XNNPACK, one thread, batch 1"
+    table = Table(title=title, title_justify="left")
+    for column in ("recipe", "KB float32", "int8", "ratio", "bar", "µs float32", "int8", "ratio", "rounds", "bar"):
+        table.add_column(column, justify="left" if column == "recipe" else "right")
+    for recipe, one in results.items():
+        low, high = one["latency_ratio_range"]
+        table.add_row(
+            recipe + (" (to its fused form)" if recipe == "lstm" else ""),
+            f"{one['bytes_base'] / 1000:,.1f}",
+            f"{one['bytes'] / 1000:,.1f}",
+            f"{one['bytes_ratio']:.3f}",
+            f"{SIZE_BARS[recipe]:.2f}" if recipe in SIZE_BARS else "–",
+            f"{one['us_base']:,.1f}",
+            f"{one['us']:,.1f}",
+            f"{one['latency_ratio']:.2f}",
+            f"{low:.2f} to {high:.2f}",
+            f"{LATENCY_BARS[recipe]:.2f}" if recipe in LATENCY_BARS else "–",
+        )
+    console.print(table)
+
+
+def figure(values: list[float], form: str) -> str:
+    """Their mean, or a dash."""
+    known = [value for value in values if value == value]  # noqa: PLR0124  an embedder's agreement is NaN
+    return format(mean(known), form) if known else "–"
+
+
+def spread(values: list[float]) -> str:
+    """Mean and standard deviation."""
+    return f"{mean(values):.4f} ±{pstdev(values):.4f}" if values else "–"
+
+
+def main() -> None:
+    """Measures, prints and writes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, default=Path("build/bench-quantization"))
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="real landmarks")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=15, help="turns of each file when latencies are taken")
+    parser.add_argument("--results", type=Path, default=Path("benchmarks/results/quantization.json"))
+    options = parser.parse_args()
+    runs = options.work / "runs"
+    runs.mkdir(parents=True, exist_ok=True)
+    console = Console(width=max(Console().width, 150), highlight=False)
+
+    sizes = {}
+    for recipe in ("mlp", "mlp_v2", "gesture_embedder", "gesture_head", "lstm", "transformer", "stgcn"):
+        sizes[recipe] = full_size(recipe, options.rounds)
+    print_sizes(console, sizes)
+    accuracies: dict[str, list[dict[str, Any]]] = {}
+    for seed in range(options.seeds):
+        for case in Data(options.work, options.data).cases():
+            name = f"{case.data}, {case.recipe}"
+            accuracies.setdefault(name, []).append(measure(trained(case, seed, runs), rounds=1))
+            write_json(options.work / "so_far.json", accuracies)
+    print_accuracies(console, accuracies)
+    options.results.parent.mkdir(parents=True, exist_ok=True)
+    write_json(options.results, {"full_size": sizes, "accuracies": accuracies, "seeds": options.seeds})
+    console.print(f"written: {options.results}")
+
+
+if __name__ == "__main__":
+    main()
