@@ -9,6 +9,7 @@ full-size recipes. Runs that are in the work folder already are not trained agai
 import argparse
 import os
 import sys
+import tarfile
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -93,11 +94,12 @@ class Data:
     @cache  # noqa: B019
     def ilker(self) -> Any:
         """A person's three signs, in blocks of ten clips that were taken one after another."""
-        path = self.work / "ilker.parquet"
-        folder = self.real / "sequences-ilker"
-        return (
-            sp.LandmarkCache.read(path) if path.is_file() else sp.import_frames(folder, path, group_regex=r"^(.*)\d$")
-        )
+        path, folder = self.work / "ilker.parquet", self.work / "ilker"
+        if path.is_file():
+            return sp.LandmarkCache.read(path)
+        with tarfile.open(self.real / "sequences-ilker" / "MP_Data.tar.xz") as archive:
+            archive.extractall(folder, filter="data")
+        return sp.import_frames(folder / "MP_Data", path, group_regex=r"^(.*)\d$")
 
     def embedder(self, seed: int) -> dict[str, Any]:
         """A gesture head sits on signport's own embedder of the same seed, which has to be exported."""
@@ -129,10 +131,11 @@ class Data:
 
 
 def trained(case: Case, seed: int, runs: Path) -> Any:
-    """The run of a case and seed: an earlier one, or a new one."""
+    """The run of a case and seed: an earlier one, brought to its end if it was interrupted, or a new one."""
     name = f"{case.data}-{case.recipe}-{seed}"
-    if (runs / name / "run.json").is_file():
-        return sp.Run.open(runs / name)
+    if (runs / name).is_dir():
+        run = sp.Run.open(runs / name, unfinished=True)
+        return run if run.record["finished"] else sp.resume(runs / name)
     overrides = [f"seed={seed}", "logging.tensorboard=false", *case.settings]
     return sp.train(case.recipe, case.cache(), name=name, runs=runs, overrides=overrides, **case.more(seed))
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from signport.export.app_resources import embed
     from signport.export.baselines import compare_ways as compare_quantizers
     from signport.export.bundle import bundle
+    from signport.export.debug_run import debug_quantization
     from signport.export.exporter import export as export_tflite
     from signport.export.stream import Stream
     from signport.parity.report import parity as check_parity
@@ -46,6 +47,7 @@ _EXPORTS = {
     "capture_videos": ("signport.datasets.video_folder", "capture_videos"),
     "compare_quantizers": ("signport.export.baselines", "compare_ways"),
     "check_parity": ("signport.parity.report", "parity"),
+    "debug_quantization": ("signport.export.debug_run", "debug_quantization"),
     "embed": ("signport.export.app_resources", "embed"),
     "evaluate": ("signport.training.evaluation", "evaluate"),
     "export_tflite": ("signport.export.exporter", "export"),
@@ -69,6 +71,7 @@ __all__ = [
     "capture_videos",
     "check_parity",
     "compare_quantizers",
+    "debug_quantization",
     "embed",
     "evaluate",
     "export_tflite",

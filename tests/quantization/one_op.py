@@ -195,15 +195,26 @@ class Golden:
 
     def answers(self, kernels: str) -> list[np.ndarray]:
         """What the file answers: float32 (samples, …) an output."""
-        if kernels == OLD:
-            return _answers_of_tflite_runtime(self.content, self.inputs)
-        return answers(Interpreter, self.content, self.inputs, **_RESOLVERS[kernels])
+        return answers_of(kernels, self.content, self.inputs)
 
     def differences(self, kernels: str) -> np.ndarray:
         """File less simulation, in steps of the output's grid; int (all outputs' values,)."""
         pairs = zip(self.answers(kernels), self.simulated, strict=True)
         steps = [(found.astype(np.float64) - simulated) / self.grid[0] for found, simulated in pairs]
         return np.round(np.concatenate([one.ravel() for one in steps])).astype(int)
+
+
+def answers_of(kernels: str, content: bytes, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    """What a file answers in one of `KERNELS`: float32 (samples, …) an output."""
+    if kernels == OLD:
+        return _answers_of_tflite_runtime(content, inputs)
+    return answers(Interpreter, content, inputs, **_RESOLVERS[kernels])
+
+
+def converted(model: keras.Model) -> bytes:
+    """The int8 `.tflite` that the converter makes of a calibrated model."""
+    with _quiet():
+        return convert_graph(frozen_graph(model, quantized=True), FORMATS["int8"])
 
 
 @cache
@@ -242,10 +253,8 @@ def golden(op: OneOp, calibration: Sequence[np.ndarray], samples: Sequence[np.nd
     with in_phase(Phase.SIMULATE):
         on_grid = [quantizer.fake(values).numpy() for quantizer, values in zip(graph.sources, samples, strict=True)]
         simulated = model(on_grid if len(on_grid) > 1 else on_grid[0], training=False)
-    with _quiet():
-        content = convert_graph(frozen_graph(model, quantized=True), FORMATS["int8"])
     return Golden(
-        content=content,
+        content=converted(model),
         inputs=on_grid,
         simulated=[part.numpy() for part in (simulated if isinstance(simulated, list | tuple) else [simulated])],
         grid=graph.quantizer.grid(),

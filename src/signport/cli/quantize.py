@@ -31,3 +31,25 @@ def compare(
     print_comparison(comparison)
     for path in write_report(comparison):
         print(path)
+
+
+@app.command()
+def debug(
+    run: Annotated[Path, typer.Argument(help="A trained run, such as runs/mlp-001.")],
+    *,
+    samples: Annotated[int, typer.Option(min=1, help="Held-back samples that are looked at, at most")] = 256,
+    top: Annotated[int, typer.Option(min=1, help="Rows a table; all are in debug.json")] = 12,
+) -> None:
+    """Find what int8 costs: scale, zero point, clipping and error of every tensor, and which layer to keep in float.
+
+    Makes the int8 model again as an export does, fine-tuning included, which takes most of the time; then tries each
+    of its layers in int8 alone and in float alone on the run's held-back test part. Writes RUN/quantization/debug.json
+    and debug.png.
+    """
+    from signport import debug_quantization
+    from signport.export.debug_report import print_report, write_report
+
+    debugged = debug_quantization(run, samples=samples)
+    print_report(debugged, top=top)
+    for path in write_report(debugged):
+        print(path)

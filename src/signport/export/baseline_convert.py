@@ -20,18 +20,25 @@ import numpy as np
 
 from signport.export.convert import FLOATING, FORMATS, MEMORY_LIMIT_BYTES, convert_graph, frozen_graph
 from signport.export.flatbuffer import name_tensors, read_model, write_model
+from signport.export.kept import settle_kept
 
 CALIBRATION, HEAD, FUSED = "calibration.npz", "head.json", "fused.keras"
 _INSTALL = "skipped: pip install 'signport[baselines]'"
 _REASON_LENGTH = 200
+# Of all ways of a run together; the longest seen, a full-size ST-GCN's, is a tenth of it.
+_TIME_LIMIT_SECONDS = 3600
 # Keras numbers a layer's scope when a model is called again: `features_1/sub` is an operation of the layer `features`.
 _NUMBER = re.compile(r"_\d+$")
+# Where in TensorFlow's or the graph's source it happened: `<unknown>:0: error: loc(…): `, `kernels/add.cc:87 `.
+_SOURCE_PLACE = re.compile(r"<unknown>:\d+: |\berror: |\bloc\(.*\): |\S*\.(?:cc|h|py):\d+:? ")
+_TELLING = re.compile(r"error|fatal|failed|abort|terminat|memory|not ", re.IGNORECASE)
 
 
 def convert_ways(family: str, folder: Path, ways: Sequence[str]) -> dict[str, bytes | str]:
     """Makes every way's file from a folder as described above.
 
-    A converter that aborts takes down its process only: that way gets its last words, and the next ones a new process.
+    A converter that aborts, or never ends, takes down its process only: that way gets its last words, and the next ones
+    a new process.
 
     Returns:
         Way → the file, or one line that says why there is none.
@@ -40,17 +47,41 @@ def convert_ways(family: str, folder: Path, ways: Sequence[str]) -> dict[str, by
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
     while pending := [way for way in ways if way not in made]:
         command = [sys.executable, "-m", "signport.export.baseline_convert", family, str(folder), *pending]
-        child = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        end = _end_of(command, environment)
         for way in pending:
             if (folder / f"{way}.tflite").is_file():
                 made[way] = (folder / f"{way}.tflite").read_bytes()
             elif (folder / f"{way}.txt").is_file():
                 made[way] = (folder / f"{way}.txt").read_text(encoding="utf-8")
             else:
-                words = (child.stderr.strip() or child.stdout.strip() or "no message").splitlines()[-1]
-                made[way] = f"the converter ended with status {child.returncode}: {words}"[:_REASON_LENGTH]
+                made[way] = end
                 break
     return made
+
+
+def _end_of(command: list[str], environment: dict[str, str]) -> str:
+    """Runs a converter's process and says in one line how it ended."""
+    try:
+        child = subprocess.run(
+            command, capture_output=True, text=True, env=environment, check=False, timeout=_TIME_LIMIT_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return f"the converter was stopped after {_TIME_LIMIT_SECONDS} s"
+    return one_line(f"the converter ended with status {child.returncode}: {_last_words(child.stderr)}")
+
+
+def _last_words(stderr: str) -> str:
+    """The last line that says something: stack traces from C++ and warnings come after what went wrong."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    telling = [line for line in lines if _TELLING.search(line)]
+    return (telling or lines or ["no message"])[-1]
+
+
+def one_line(message: str) -> str:
+    """A converter's message, of which the first line says what is wrong, cut to what a table bears."""
+    lines = [_SOURCE_PLACE.sub("", line.strip()) for line in message.strip().splitlines() if line.strip()]
+    words = lines[0] if lines else "no message"
+    return words if len(words) <= _REASON_LENGTH else f"{words[: _REASON_LENGTH - 1]}…"
 
 
 class _Source:
@@ -103,7 +134,7 @@ def _float(form: str, file: str = FLOATING) -> Callable[[_Source], bytes]:
 
 
 def _trained(way: str) -> Callable[[_Source], bytes]:
-    return lambda source: convert_graph(source.graph(f"{way}.keras", quantized=True), FORMATS["int8"])
+    return lambda source: settle_kept(convert_graph(source.graph(f"{way}.keras", quantized=True), FORMATS["int8"]))
 
 
 def _converter(source: _Source, file: str) -> Any:
@@ -178,7 +209,21 @@ def _ai_edge(activation_bits: int | None) -> Callable[[_Source], bytes]:
 
 
 def _quantized(edge: Any, ranges: Any) -> bytes:
-    return bytes(edge.quantize(ranges).quantized_model)
+    return inline_buffers(bytes(edge.quantize(ranges).quantized_model))
+
+
+def inline_buffers(content: bytes) -> bytes:
+    """A `.tflite` with its constants inside the flatbuffer.
+
+    ai-edge-quantizer puts those of some models behind it (schema.fbs, `Buffer.offset`), which is for files above 2 GB,
+    and whoever packs the model anew leaves them there.
+    """
+    model = read_model(content)
+    outside = [buffer for buffer in model.buffers if buffer.size]
+    for buffer in outside:
+        buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+        buffer.offset = buffer.size = 0
+    return write_model(model) if outside else content
 
 
 _MAKERS: dict[str, Callable[[_Source], bytes]] = {
@@ -217,8 +262,8 @@ def make_ways(source: _Source, ways: Sequence[str]) -> None:
             (source.folder / f"{way}.txt").write_text(_INSTALL, encoding="utf-8")
         # Converters raise whatever they like; the report carries its first line and goes on.
         except Exception as error:  # noqa: BLE001
-            words = (str(error).strip() or type(error).__name__).splitlines()[0]
-            (source.folder / f"{way}.txt").write_text(words[:_REASON_LENGTH], encoding="utf-8")
+            words = one_line(str(error).strip() or type(error).__name__)
+            (source.folder / f"{way}.txt").write_text(words, encoding="utf-8")
         else:
             (source.folder / f"{way}.tflite").write_bytes(content)
 

@@ -12,6 +12,7 @@ import matplotlib.ticker
 import numpy as np
 
 from signport.export.baselines import Comparison, Row
+from signport.export.check import least_share
 from signport.files import atomic_file
 
 _INK, _PALE, _RED = "#1d2733", "#c9ced6", "#b3261e"
@@ -37,8 +38,8 @@ class _Panel:
         title: Above the bars.
         value: Of a row that has a file.
         text: What stands at the bar's end.
-        gate: Where the family's int8 gate, or float32, is, as a dashed line.
-        more_is_better: Whether figures below the line fall short.
+        line: Where the family's int8 gate, or float32, is, as a dashed line.
+        gate: A word in the names of the gates that judge it; empty for none.
         most: The longest bar.
         log: Whether the axis is logarithmic.
     """
@@ -46,8 +47,8 @@ class _Panel:
     title: str
     value: Callable[[Row], float]
     text: Callable[[float], str]
-    gate: float
-    more_is_better: bool = False
+    line: float
+    gate: str = ""
     most: float = float("inf")
     log: bool = False
 
@@ -73,11 +74,11 @@ def draw_comparison(comparison: Comparison, path: Path) -> None:
     axes[0].set_yticks(range(len(rows)), [row.way.title for row in rows], fontsize=9)
     for label, row in zip(axes[0].get_yticklabels(), rows, strict=True):
         label.set_color(_RED if row.broken or row.reason else _INK)
-    axes[0].invert_yaxis()
+    axes[0].set_ylim(len(rows) - 0.5, -0.5)
     _write_reasons(axes[0], rows)
     shown = {_maker(row) for row in rows if row.checked is not None}
     handles = [matplotlib.patches.Patch(color=color, label=name) for name, color in _MAKERS.items() if name in shown]
-    handles.append(matplotlib.patches.Patch(color="none", label="red: breaks a gate of its family"))
+    handles.append(matplotlib.patches.Patch(color="none", label="red: breaks a gate of its family, or no file"))
     legend = figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8, frameon=False)
     legend.get_texts()[-1].set_color(_RED)
     with atomic_file(path) as temporary:
@@ -91,8 +92,8 @@ def _panels(comparison: Comparison) -> list[_Panel]:
         "same top class as float",
         lambda row: row.checked.agreement.top1 if row.checked else np.nan,
         lambda value: f"{value:.4f}",
-        gates.int8_agreement,
-        more_is_better=True,
+        least_share(gates.int8_agreement, comparison.samples),
+        gate="agreement",
         most=1.0,
     )
     rest = [
@@ -101,7 +102,7 @@ def _panels(comparison: Comparison) -> list[_Panel]:
             lambda row: row.checked.agreement.sqnr_db if row.checked else np.nan,
             lambda value: f"{value:.1f}",
             gates.int8_sqnr_db,
-            more_is_better=True,
+            gate="SQNR",
             most=_MOST_DB,
         ),
         _Panel("size, of float32", lambda row: row.size / base.size, lambda value: f"{value:.2f}", 1.0),
@@ -153,7 +154,7 @@ def _draw_panel(axis: matplotlib.axes.Axes, panel: _Panel, rows: Sequence[Row]) 
     for (number, row, value), length in zip(made, lengths, strict=True):
         axis.barh(number, length - low, left=low, height=0.68, color=_MAKERS[_maker(row)])
         text = f"> {panel.most:.0f}" if value > panel.most else panel.text(value)
-        color = _RED if panel.more_is_better and value < panel.gate else _INK
+        color = _RED if panel.gate and any(panel.gate in gate.name for gate in row.broken) else _INK
         place: dict[str, Any] = {"textcoords": "offset points", "va": "center", "bbox": _PAPER, "zorder": 3}
         axis.annotate(text, (max(length, low), number), (4, 0), fontsize=8, color=color, **place)
     if panel.log:
@@ -162,11 +163,11 @@ def _draw_panel(axis: matplotlib.axes.Axes, panel: _Panel, rows: Sequence[Row]) 
         axis.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
         axis.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
     else:
-        longest = max(float(lengths.max()), panel.gate)
+        longest = max(float(lengths.max()), panel.line)
         ticks = matplotlib.ticker.MaxNLocator(5).tick_values(low, longest)
         axis.set_xticks([tick for tick in ticks if low <= tick <= longest])
     axis.set_xlim(low, high)
-    axis.axvline(panel.gate, color=_INK, linewidth=0.8, linestyle=(0, (4, 3)))
+    axis.axvline(panel.line, color=_INK, linewidth=0.8, linestyle=(0, (4, 3)))
     axis.set_title(panel.title, fontsize=9.5, color=_INK)
     axis.tick_params(axis="x", labelsize=8, colors=_INK)
     axis.tick_params(axis="y", length=0)
@@ -181,7 +182,7 @@ def _limits(lengths: np.ndarray, panel: _Panel) -> tuple[float, float]:
     if panel.log:
         low, high = min(0.1, float(lengths.min()) / 1.5), max(2.0, float(lengths.max()))
         return low, high * (high / low) ** 0.25
-    largest = max(float(lengths.max()), panel.gate)
+    largest = max(float(lengths.max()), panel.line)
     # Agreement is near 1, where small differences are what counts.
     low = max(0.0, min(0.97, float(lengths.min()) - 0.02)) if panel.most == 1 else 0.0
     return low, largest + 0.25 * (largest - low)

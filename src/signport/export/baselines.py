@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from signport.errors import SignportError
-from signport.export.baseline_convert import CALIBRATION, FUSED, HEAD, convert_ways
+from signport.export.baseline_convert import CALIBRATION, FUSED, HEAD, convert_ways, one_line
 from signport.export.check import Gate
 from signport.export.convert import FLOATING
 from signport.export.exporter import model_info
@@ -210,7 +210,7 @@ def _prepare(
         try:
             quantized = _fine_tuned(reference, row.way.name)
         except SignportError as error:
-            rows[number] = replace(row, reason=str(error))
+            rows[number] = replace(row, reason=" ".join(str(error).split()))
             continue
         quantized.deploy.save(folder / f"{row.way.name}.keras")
         rows[number] = replace(row, note=_choice(quantized))
@@ -242,11 +242,13 @@ def _check(row: Row, made: bytes | str, reference: Reference, info: ModelInfo) -
         return row
     if isinstance(made, str):
         return replace(row, reason=made)
-    fitting = replace(reference, fused_lstm=True) if row.way.fused_lstm else reference
+    kept = reference.run.recipe.quantization.keep.values() if row.way.name in _ENGINES else ()
+    in_float = sum(precision == "float" for precision in kept)
+    fitting = replace(reference, fused_lstm=row.way.fused_lstm, kept=in_float)
     try:
         return replace(row, checked=fitting.check(row.way.form, finish(made, info)))
     except (SignportError, RuntimeError) as error:  # LiteRT's own when a file loads and does not run
-        return replace(row, reason=" ".join(str(error).split()))
+        return replace(row, reason=one_line(str(error)))
 
 
 def _against_simulation(row: Row, simulated: np.ndarray | None, output: Literal["probabilities", "embedding"]) -> Row:

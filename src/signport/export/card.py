@@ -1,5 +1,6 @@
 """The model card: what an app's author has to know about the exported files, as JSON."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -58,6 +59,7 @@ def model_card(
     gates: list[Gate],
     quantized: dict[str, Quantized],
     simulations: dict[str, Agreement],
+    keep: Mapping[str, str],
 ) -> dict[str, Any]:
     """The content of `card.json`; it holds no time, so the same run gives the same card.
 
@@ -67,6 +69,7 @@ def model_card(
         gates: All gates of the export.
         quantized: By quantized format: how its simulation was chosen.
         simulations: The same files' answers against these simulations'.
+        keep: Layers of the quantized files that are not int8 → what they are.
     """
     run = reference.run
     return {
@@ -91,6 +94,7 @@ def model_card(
         "quantization": {
             **_chosen(quantized["int8"], simulations["int8"]),
             "final_softmax": "float32" if run.family.output == "probabilities" else None,
+            "keep": dict(keep),
         },
         **_low_bits(quantized, simulations),
         **_clips(reference),

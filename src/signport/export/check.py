@@ -133,7 +133,7 @@ def least_share(wanted: float, samples: int) -> float:
 
 
 def judge_graph(
-    form: str, content: bytes, input_shapes: list[tuple[int, ...]], *, fused_lstm: bool = False
+    form: str, content: bytes, input_shapes: list[tuple[int, ...]], *, fused_lstm: bool = False, kept: int = 0
 ) -> list[Gate]:
     """Judges what a file is made of: nothing that an app's runtime lacks, the right inputs, int8 where it must be.
 
@@ -142,6 +142,7 @@ def judge_graph(
         content: The `.tflite`.
         input_shapes: Shapes that the inputs must have, batch axis included.
         fused_lstm: Whether the fused LSTM operator was asked for; its own state is then allowed, and nothing else.
+        kept: How many layers of a quantized file are not int8, on purpose; each may be an island.
     """
     from ai_edge_litert.interpreter import Interpreter
 
@@ -161,8 +162,8 @@ def judge_graph(
     ]
     if FORMATS[form].quantized:
         quantized = any({"INT8", "INT16"} & set(operator.outputs) for operator in found)
-        inside = len(float_islands(content)) if quantized else len(found)
-        gates.append(Gate(f"{form} float operators inside", inside, 0, "most"))
+        islands = len(float_islands(content)) if quantized else len(found)
+        gates.append(Gate(f"{form} float islands", islands, kept, "most"))
     return gates
 
 

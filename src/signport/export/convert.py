@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from signport.errors import SignportError
+from signport.export.kept import settle_kept
+from signport.export.packing import pack_int4
 
 # What `convert` reads.
 FLOATING, QUANTIZED, LOW_BITS = "floating.keras", "quantized.keras", "low_bits.keras"
@@ -86,11 +88,10 @@ def convert(family: str, folder: Path, formats: Sequence[str] = _ALWAYS) -> None
     if child.returncode:
         words = (child.stderr.strip() or child.stdout.strip() or "no message").splitlines()[-1]
         raise SignportError(f"{family}: TensorFlow's converter failed with status {child.returncode}: {words}")
-    for form in (FORMATS[name] for name in formats if FORMATS[name].weight_bits == 4):
-        from signport.export.packing import pack_int4
-
+    for form in (FORMATS[name] for name in formats if FORMATS[name].quantized):
         path = folder / form.file_name
-        path.write_bytes(pack_int4(path.read_bytes()))
+        content = settle_kept(path.read_bytes())
+        path.write_bytes(pack_int4(content) if form.weight_bits == 4 else content)
 
 
 def frozen_graph(model: Any, quantized: bool) -> tuple[Any, Any]:

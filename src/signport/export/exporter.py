@@ -1,6 +1,7 @@
 """`signport export`: a trained run → checked `.tflite` files. To export is to convert AND to check."""
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +25,7 @@ from signport.quantization.deploy import deploy_form, largest_difference
 from signport.quantization.engines import Engine, engine_named
 from signport.quantization.low_bits import LOW_BITS, low_bit_layers
 from signport.quantization.qat import Quantized, quantize, simulate
+from signport.training.recipe import QuantizationRecipe
 from signport.training.run import Run
 
 _GOLDEN_IMAGES = 24
@@ -51,6 +53,7 @@ def export(
     lstm: Literal["unrolled", "fused"] = "unrolled",
     engine: Engine | None = None,
     int4: bool = False,
+    keep: Mapping[str, Literal["float", "int16"]] | None = None,
 ) -> Exported:
     """Quantizes, converts and checks a run's model; replaces the run's `export` folder whole.
 
@@ -60,22 +63,30 @@ def export(
             and loads neither in LiteRT.js nor in CompiledModel. For families with an LSTM; the card names it.
         engine: What quantizes; None for what the recipe says (`quantization.engine`).
         int4: Adds an int4 file, also where the recipe does not ask for it (`quantization.weight_bits: 4`).
+        keep: Layers that are not to be int8, besides the recipe's (`quantization.keep`).
 
     Raises:
         GateError: A file breaks a gate; the earlier export stays.
         SignportError: The run cannot be exported.
     """
     run = run if isinstance(run, Run) else Run.open(run)
+    settings = run.recipe.quantization
+    settings = replace(
+        settings,
+        engine=engine or settings.engine,
+        weight_bits=LOW_BITS if int4 else settings.weight_bits,
+        keep={**settings.keep, **(keep or {})},
+    )
     fused = lstm == "fused"
     keras.utils.set_random_seed(run.recipe.seed)
     with progress_bar(f"export {run.id}", 4, unit="stages") as bar:
         bar.advance(0, "quantize")
-        reference = replace(Reference.of(run), fused_lstm=fused)
+        reference = replace(Reference.of(run), fused_lstm=fused, kept=len(settings.keep))
         if fused and not any(isinstance(layer, keras.layers.LSTM) for layer in reference.model.layers):
             raise SignportError(f"--lstm fused: family {run.family.name!r} of {run.path} has no LSTM; leave it out")
         floating = deploy_form(reference.model, fused_lstm=fused)
         difference = largest_difference(reference.model, floating, reference.inputs) / reference.scale
-        quantized = _quantize(reference, engine, int4=int4 or run.recipe.quantization.weight_bits == LOW_BITS)
+        quantized = _quantize(reference, settings)
         bar.advance(1, "convert")
         contents = _convert(reference, floating, quantized)
         bar.advance(1, "check")
@@ -93,7 +104,7 @@ def export(
             gates.append(Gate("int4 tensors in 4 bits", int4_tensors(files["int4"].content), wanted, "least"))
         _require(run, gates)
         bar.advance(1, "write")
-        card = model_card(reference, files, gates, quantized, simulations)
+        card = model_card(reference, files, gates, quantized, simulations, settings.keep)
         with atomic_folder(run.export_folder) as folder:
             for form, one in files.items():
                 write_bytes(folder / FORMATS[form].file_name, one.content)
@@ -104,12 +115,12 @@ def export(
     return Exported(run.export_folder, card)
 
 
-def _quantize(reference: Reference, engine: Engine | None, *, int4: bool) -> dict[str, Quantized]:
+def _quantize(reference: Reference, settings: QuantizationRecipe) -> dict[str, Quantized]:
     """The quantized models by format."""
-    run, settings, seed = reference.run, reference.run.recipe.quantization, reference.run.recipe.seed
+    run, seed = reference.run, reference.run.recipe.seed
     samples = run.inputs("train"), run.inputs("validation")
-    found = {"int8": engine_named(engine or settings.engine)(reference.model, *samples, settings, seed)}
-    if int4:
+    found = {"int8": engine_named(settings.engine)(reference.model, *samples, settings, seed)}
+    if settings.weight_bits == LOW_BITS:
         found["int4"] = quantize(reference.model, *samples, settings.low_bits, seed, weight_bits=LOW_BITS)
     return found
 

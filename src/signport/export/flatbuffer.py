@@ -67,7 +67,7 @@ def operators(content: bytes) -> list[Operator]:
     for graph in model.subgraphs:
         for operator in graph.operators:
             code = model.operatorCodes[operator.opcodeIndex]
-            number = max(code.builtinCode, code.deprecatedBuiltinCode)
+            number = builtin_code(model, operator)
             custom = number == schema.BuiltinOperator.CUSTOM
             found.append(
                 Operator(
@@ -80,18 +80,45 @@ def operators(content: bytes) -> list[Operator]:
     return found
 
 
-def float_islands(content: bytes) -> list[str]:
+def builtin_code(model: Any, operator: Any) -> int:
+    """Number of an operator's kind in `BuiltinOperator`."""
+    code = model.operatorCodes[operator.opcodeIndex]
+    return int(max(code.builtinCode, code.deprecatedBuiltinCode))
+
+
+def use_version(model: Any, operator: Any, version: int) -> None:
+    """Gives an operator its own kind in another version, in place."""
+    builtin = builtin_code(model, operator)
+    for index, code in enumerate(model.operatorCodes):
+        if (code.builtinCode, code.version) == (builtin, version):
+            operator.opcodeIndex = index
+            return
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = builtin
+    code.version = version
+    model.operatorCodes.append(code)
+    operator.opcodeIndex = len(model.operatorCodes) - 1
+
+
+def replace_constant(model: Any, tensor: Any, values: np.ndarray) -> None:
+    """Gives a tensor a buffer of its own, in place; another may have shared the one before."""
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+    model.buffers.append(buffer)
+    tensor.buffer = len(model.buffers) - 1
+
+
+def float_islands(content: bytes) -> list[list[str]]:
     """Operators that compute in float between quantized ones: behind one and ahead of another, on some path.
 
     Float operators ahead of the first quantization (preprocessing) and behind the last dequantization (softmax) are no
     islands.
+
+    Returns:
+        The operators' names, in the order of execution; those that hand each other float tensors are one island.
     """
     model, builtin = read_model(content), _names(schema.BuiltinOperator)
     graph = model.subgraphs[0]
-    names = [
-        builtin[max(code.builtinCode, code.deprecatedBuiltinCode)]
-        for code in (model.operatorCodes[operator.opcodeIndex] for operator in graph.operators)
-    ]
 
     def touches(operator: Any, kind: int) -> bool:
         tensors = [*operator.inputs, *operator.outputs]
@@ -108,14 +135,17 @@ def float_islands(content: bytes) -> list[str]:
 
     behind = reached(graph.operators, "inputs", "outputs")
     ahead = reached(reversed(graph.operators), "outputs", "inputs")
-    return [
-        name
-        for name, operator in zip(names, graph.operators, strict=True)
-        if name not in {"QUANTIZE", "DEQUANTIZE"}
-        and touches(operator, schema.TensorType.FLOAT32)
-        and behind.intersection(int(index) for index in operator.outputs)
-        and ahead.intersection(int(index) for index in operator.inputs)
-    ]
+    islands: list[tuple[list[str], set[int]]] = []
+    for operator in graph.operators:
+        name, takes, gives = builtin[builtin_code(model, operator)], set(operator.inputs), set(operator.outputs)
+        computes = name not in {"QUANTIZE", "DEQUANTIZE"} and touches(operator, schema.TensorType.FLOAT32)
+        if not (computes and behind & gives and ahead & takes):
+            continue
+        joined = [island for island in islands if island[1] & takes]
+        islands = [island for island in islands if not island[1] & takes]
+        names = [name for island in joined for name in island[0]]
+        islands.append(([*names, name], gives.union(*(island[1] for island in joined))))
+    return [names for names, _ in islands]
 
 
 def operator_counts(content: bytes) -> dict[str, int]:
@@ -139,8 +169,7 @@ def variable_tensors(content: bytes, *, but_of: frozenset[str] = frozenset()) ->
     for graph in model.subgraphs:
         allowed: set[int] = set()
         for operator in graph.operators:
-            code = model.operatorCodes[operator.opcodeIndex]
-            if builtin[max(code.builtinCode, code.deprecatedBuiltinCode)] in but_of:
+            if builtin[builtin_code(model, operator)] in but_of:
                 allowed.update(int(index) for index in operator.inputs)
         count += sum(tensor.isVariable and index not in allowed for index, tensor in enumerate(graph.tensors))
     return count

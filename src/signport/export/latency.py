@@ -8,7 +8,6 @@ imports LiteRT and NumPy, and nothing else of weight.
 
 import itertools
 import json
-import os
 import subprocess
 import sys
 import time
@@ -62,7 +61,7 @@ def paired_latency(
     (folder / "files.json").write_text(json.dumps(list(contents)), encoding="utf-8")
     np.savez(folder / "inputs.npz", **inputs)  # type: ignore[arg-type]
     command = [sys.executable, "-m", "signport.export.latency", str(folder), str(rounds)]
-    child = subprocess.run(command, capture_output=True, text=True, env={**os.environ}, check=False)
+    child = subprocess.run(command, capture_output=True, text=True, check=False)
     if child.returncode:
         words = (child.stderr.strip() or "no message").splitlines()[-1]
         raise SignportError(f"timing {', '.join(contents)} failed with status {child.returncode}: {words}")

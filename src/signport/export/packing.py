@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from signport.export.flatbuffer import read_model, write_model
+from signport.export.flatbuffer import builtin_code, read_model, replace_constant, use_version, write_model
 
 _LEVELS = np.arange(-7, 8)
 _INT8_LEVELS = np.round(_LEVELS * (127 / 7)).astype(np.int8)
+_FULLY_CONNECTED = schema.BuiltinOperator.FULLY_CONNECTED
 # Of FULLY_CONNECTED with int8 activations and int4 weights (TensorFlow Lite, `op_version.cc`).
 _INT4_VERSION = 10
 
@@ -26,14 +27,17 @@ def pack_int4(content: bytes) -> bytes:
     """
     model = read_model(content)
     for graph in model.subgraphs:
-        fully_connected = [operator for operator in graph.operators if _is_fully_connected(model, operator)]
-        others = {int(i) for operator in graph.operators if operator not in fully_connected for i in operator.inputs}
+        kinds = [builtin_code(model, operator) == _FULLY_CONNECTED for operator in graph.operators]
+        fully_connected = [operator for operator, dense in zip(graph.operators, kinds, strict=True) if dense]
+        others = {
+            int(i) for operator, dense in zip(graph.operators, kinds, strict=True) if not dense for i in operator.inputs
+        }
         done: set[int] = set()
         for operator in fully_connected:
             kernel = int(operator.inputs[1])
             if kernel not in done and (kernel in others or not _pack(model, graph.tensors[kernel])):
                 continue
-            operator.opcodeIndex = _opcode(model)
+            use_version(model, operator, _INT4_VERSION)
             bias = int(operator.inputs[2]) if len(operator.inputs) > 2 else -1
             for index in {kernel, bias} - done:
                 if index >= 0:
@@ -48,24 +52,6 @@ def int4_tensors(content: bytes) -> int:
     return sum(tensor.type == schema.TensorType.INT4 for graph in graphs for tensor in graph.tensors)
 
 
-def _is_fully_connected(model: Any, operator: Any) -> bool:
-    code = model.operatorCodes[operator.opcodeIndex]
-    return bool(max(code.builtinCode, code.deprecatedBuiltinCode) == schema.BuiltinOperator.FULLY_CONNECTED)
-
-
-def _opcode(model: Any) -> int:
-    """Index of the operator code for int4 kernels, which is added if it is not there."""
-    fully_connected = schema.BuiltinOperator.FULLY_CONNECTED
-    for index, code in enumerate(model.operatorCodes):
-        if code.builtinCode == fully_connected and code.version == _INT4_VERSION:
-            return index
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = fully_connected
-    code.version = _INT4_VERSION
-    model.operatorCodes.append(code)
-    return len(model.operatorCodes) - 1
-
-
 def _pack(model: Any, tensor: Any) -> bool:
     """Makes a constant INT8 tensor INT4 if that loses nothing, and says whether it did; its scales stay as they are."""
     data = model.buffers[tensor.buffer].data
@@ -76,10 +62,8 @@ def _pack(model: Any, tensor: Any) -> bool:
         return False
     levels = _LEVELS[np.searchsorted(_INT8_LEVELS, numbers)]
     nibbles = np.append(levels, 0)[: len(levels) + len(levels) % 2].astype(np.int8) & 0xF
-    buffer = schema.BufferT()  # its own: the int8 numbers may be another tensor's too
-    buffer.data = (nibbles[0::2] | nibbles[1::2] << 4).astype(np.uint8)
-    model.buffers.append(buffer)
-    tensor.type, tensor.buffer = schema.TensorType.INT4, len(model.buffers) - 1
+    replace_constant(model, tensor, (nibbles[0::2] | nibbles[1::2] << 4).astype(np.uint8))
+    tensor.type = schema.TensorType.INT4
     return True
 
 
@@ -89,7 +73,4 @@ def _widen_steps(model: Any, tensor: Any) -> None:
     tensor.quantization.scale = (scale * (127 / 7)).astype(np.float32)
     if tensor.type == schema.TensorType.INT32:
         numbers = np.asarray(model.buffers[tensor.buffer].data, np.uint8).view(np.int32)
-        buffer = schema.BufferT()
-        buffer.data = np.round(numbers * (7 / 127)).astype(np.int32).view(np.uint8)
-        model.buffers.append(buffer)
-        tensor.buffer = len(model.buffers) - 1
+        replace_constant(model, tensor, np.round(numbers * (7 / 127)).astype(np.int32))

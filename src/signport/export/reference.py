@@ -43,6 +43,7 @@ class Reference:
         inputs: Name → float32 (samples, …).
         labels: Class indices, int64 (samples,).
         fused_lstm: Whether its files are to keep TFLite's fused LSTM.
+        kept: How many layers of its quantized files are not to be int8.
     """
 
     run: Run
@@ -50,6 +51,7 @@ class Reference:
     inputs: dict[str, np.ndarray]
     labels: np.ndarray
     fused_lstm: bool = False
+    kept: int = 0
 
     @classmethod
     def of(cls, run: Run) -> "Reference":
@@ -86,7 +88,7 @@ class Reference:
         agreement, accuracy = compare(self.answers, answers, self.run.family.output), self._accuracy(answers)
         drop = None if accuracy is None or self.accuracy is None else self.accuracy - accuracy
         shapes = [(1, *tensor.shape[1:]) for tensor in self.model.inputs]
-        gates = judge_graph(form, content, shapes, fused_lstm=self.fused_lstm)
+        gates = judge_graph(form, content, shapes, fused_lstm=self.fused_lstm, kept=self.kept)
         gates += judge(form, agreement, self.run.family.gates, reference_scale=self.scale, accuracy_drop=drop)
         return CheckedFile(content, answers, agreement, accuracy, gates)
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from signport.export.flatbuffer import read_model
+from signport.export.flatbuffer import builtin_code, read_model
 from signport.quantization.agreement import Agreement, centred_logits, compare
 from signport.training.metrics import wilson_interval
 
@@ -95,35 +95,33 @@ def _weighted_quantile(values: np.ndarray, weights: np.ndarray, quantile: float)
 
 
 def output_step(content: bytes) -> float | None:
-    """Scale of the int8 tensor that a file's float output is computed from.
+    """Scale of the int8 tensor that a file's float output is computed from, or the scale that one in int16 would have.
+
+    What reaches an int16 tensor has been int8 on its way, so that runtimes differ by int8's steps there too.
 
     Returns:
         The scale where the graph ends in DEQUANTIZE, or in DEQUANTIZE and a float SOFTMAX; None otherwise.
     """
+    from ai_edge_litert import schema_py_generated as schema
+
     model = read_model(content)
-    graph, names = model.subgraphs[0], _operator_names()
+    graph = model.subgraphs[0]
     made_by = {int(operator.outputs[0]): operator for operator in graph.operators}
     tensor = int(graph.outputs[0])
-    for expected in ("SOFTMAX", "DEQUANTIZE"):
+    for expected in (schema.BuiltinOperator.SOFTMAX, schema.BuiltinOperator.DEQUANTIZE):
         operator = made_by.get(tensor)
         if operator is None:
             return None
-        code = model.operatorCodes[operator.opcodeIndex]
-        name = names.get(max(code.builtinCode, code.deprecatedBuiltinCode))
-        if name != expected and expected == "DEQUANTIZE":
+        found = builtin_code(model, operator)
+        if found != expected and expected == schema.BuiltinOperator.DEQUANTIZE:
             return None
-        if name == expected:
+        if found == expected:
             tensor = int(operator.inputs[0])
     quantization = graph.tensors[tensor].quantization
     if quantization is None or quantization.scale is None or len(quantization.scale) != 1:
         return None
-    return float(quantization.scale[0])
-
-
-def _operator_names() -> dict[int, str]:
-    from ai_edge_litert import schema_py_generated as schema
-
-    return {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+    finer = 256 if graph.tensors[tensor].type == schema.TensorType.INT16 else 1
+    return float(quantization.scale[0]) * finer
 
 
 def steps_apart(a: np.ndarray, b: np.ndarray, step: float, output: Literal["probabilities", "embedding"]) -> float:

@@ -8,6 +8,7 @@ keeping it would win.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,15 +16,16 @@ import numpy as np
 from signport.models.registry import predict
 from signport.progress import ProgressBar, progress_bar
 from signport.quantization.agreement import sqnr_db
+from signport.quantization.deploy import settle_edges
 from signport.quantization.deploy_layer import DeployLayer
-from signport.quantization.fake_quant import Phase, quantizers_of
+from signport.quantization.fake_quant import ActivationQuantizer, Phase, current_phase
 from signport.quantization.qat import signal_model, softmax_layer
 from signport.quantization.tensor_errors import TensorErrors, TensorSums
 from signport.quantization.walk import Values, Walk
 from signport.quantization.weight_errors import quantized_weights
 
 # Values of all layers' outputs that a batch may have: some ten copies of them, 4 bytes each, are held at a time.
-_VALUES_A_BATCH = 2**25
+_VALUES_A_BATCH = 2**24
 _LARGEST_BATCH = 64
 
 
@@ -52,8 +54,9 @@ class LayerCost:
         precision: `int8`, or what it is kept in.
         alone: The answer with only this layer quantized, against the same model in float.
         noise: Σ of the squared error that it alone makes in the logits (embeddings), over the samples.
-        kept: The answer of int8 with this layer kept in float, against the trained model; its output stays int8. None
-            where nothing is to be kept: for the quantizers of inputs, and layers that are in float already.
+        kept: The answer of int8 with this layer kept in float, as `quantization.keep` does it, against the trained
+            model; what it reads, and its output if a layer in int8 reads that, stays int8. None where nothing is to be
+            kept: for the quantizers of inputs, and layers that are not in int8 anyway.
     """
 
     layer: str
@@ -107,7 +110,7 @@ def diagnose(
         labels: Class indices, int64 (samples,); not looked at where there are no classes.
         seed: Of the random directions in which the answer's slopes are taken.
     """
-    found = _Trials(deploy, seed)
+    found = _Trials(deploy, {name: values[:1] for name, values in inputs.items()}, seed)
     size = batch_size(deploy)
     starts = range(0, len(labels), size)
     with progress_bar("try layers", len(starts) * found.steps, unit="passes") as bar:
@@ -123,15 +126,26 @@ def batch_size(deploy: keras.Model) -> int:
 
 
 class _Trials:
-    """Runs every trial on batch after batch and keeps the answers."""
+    """Runs every trial on batch after batch and keeps the answers; `sample` (1, …) shows which layers quantize."""
 
-    def __init__(self, deploy: keras.Model, seed: int) -> None:
+    def __init__(self, deploy: keras.Model, sample: dict[str, np.ndarray], seed: int) -> None:
         self.walk = Walk(deploy)
         self.sums = TensorSums(self.walk, seed)
-        self.layers = [layer for layer in self.walk.layers if quantizers_of(layer)]
+        self.layers = self._quantizing(sample)
         self.weights = [weight for layer in self.layers for weight in quantized_weights(layer)]
         self.classes = softmax_layer(deploy) is not None
         self.answers: dict[str, list[np.ndarray]] = {}
+
+    def _quantizing(self, sample: dict[str, np.ndarray]) -> list[keras.layers.Layer]:
+        """The layers in which a simulated tensor passes a quantizer: not all that have one need it."""
+        names = set[str]()
+
+        def see(layer: keras.layers.Layer, _quantizer: ActivationQuantizer, _before: Any, _after: Any) -> None:
+            if current_phase() is Phase.SIMULATE:
+                names.add(layer.name)
+
+        self.walk.run(self.walk.start(sample), lambda _: Phase.SIMULATE, seen=see)
+        return [layer for layer in self.walk.layers if layer.name in names]
 
     @property
     def steps(self) -> int:
@@ -150,22 +164,23 @@ class _Trials:
         yield "float", floating
         yield "int8", simulated
         for layer in self.layers:
-            yield f"alone {layer.name}", self.walk.run(floating, _only(layer), since=layer)
+            yield f"alone {layer.name}", self.walk.run(floating, _only(layer), since=[layer])
         for weight in self.weights:
             with weight.snapped():
                 name = f"weight {weight.layer.name} {weight.variable.name}"
-                yield name, self.walk.run(floating, lambda _: Phase.FLOAT, since=weight.layer)
+                yield name, self.walk.run(floating, lambda _: Phase.FLOAT, since=[weight.layer])
         for layer in self.layers:
             if _can_be_kept(layer):
                 yield f"kept {layer.name}", self._kept(layer, simulated)
 
     def _kept(self, layer: DeployLayer, simulated: Values) -> Values:
-        before = layer.precision
         layer.precision = "float"
+        settle_edges(self.walk.model)
         try:
-            return self.walk.run(simulated, lambda _: Phase.SIMULATE, since=layer)
+            return self.walk.run(simulated, lambda _: Phase.SIMULATE, since=[layer, *self.walk.entries(layer)])
         finally:
-            layer.precision = before
+            layer.precision = "int8"
+            settle_edges(self.walk.model)
 
     def diagnosis(self, trained: np.ndarray, labels: np.ndarray) -> Diagnosis:
         """What came out.
@@ -190,7 +205,7 @@ class _Trials:
         layers = [
             LayerCost(
                 layer=layer.name,
-                kind=type(layer).__name__.removeprefix("FakeQuant"),
+                kind=type(layer).__name__.removeprefix("FakeQuant").removeprefix("Activation"),
                 precision=getattr(layer, "precision", "int8"),
                 alone=judged(f"alone {layer.name}", floating),
                 noise=noise(f"alone {layer.name}"),

@@ -4,7 +4,8 @@ The trained Keras model is walked once, layer by layer; each layer's type has a 
 adds the deploy layer, or folds itself into the one before. What no rewrite knows is refused by name.
 """
 
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from signport.errors import SignportError
 from signport.models.registry import predict
+from signport.quantization.deploy_layer import DeployLayer, Precision
 from signport.quantization.fake_quant import ActivationQuantizer
 
 Rewrite = Callable[["Rewriter", Any, Any], Any]
@@ -59,8 +61,9 @@ class Rewriter:
         options: Keyword arguments, such as `mask`, of the call that is being rewritten.
     """
 
-    def __init__(self, model: keras.Model, *, fused_lstm: bool = False):
+    def __init__(self, model: keras.Model, *, fused_lstm: bool = False, keep: Mapping[str, Precision] | None = None):
         self.fused_lstm = fused_lstm
+        self._keep = dict(keep or {})
         self.options: dict[str, Any] = {}
         self._readers = _readers(model)
         self._made: dict[int, _Made] = {}
@@ -81,6 +84,8 @@ class Rewriter:
 
     def add(self, layer: keras.layers.Layer, x: Any, quantized: bool = True) -> Any:
         """Calls a new deploy layer on `x` and remembers its output."""
+        if isinstance(layer, DeployLayer) and layer.name in self._keep:
+            layer.keep(self._keep[layer.name])
         return self._remember(layer(x), layer, x, self._tail, quantized)
 
     def passes(self, x: Any) -> Any:
@@ -131,7 +136,7 @@ class Rewriter:
         """`x` on an int8 grid whose zero point is 0, where the layer that computes it lets choose."""
         x = self.quantized(x)
         layer, _ = self.maker(x)
-        quantizer = layer if isinstance(layer, ActivationQuantizer) else getattr(layer, "quantizer", None)
+        quantizer = layer.int8_quantizer if isinstance(layer, DeployLayer) else layer
         if isinstance(quantizer, ActivationQuantizer) and quantizer.fixed is None:
             quantizer.symmetric = True
         return x
@@ -152,6 +157,21 @@ class Rewriter:
         """Whether `x` comes from the quantized part of the graph."""
         made = self._made.get(id(x))
         return made is not None and made.quantized
+
+    def require_kept(self) -> None:
+        """Complains of layers that are to be kept and were not met.
+
+        Raises:
+            SignportError: There is no layer of that name.
+        """
+        names = [made.layer.name for made in self._made.values() if isinstance(made.layer, DeployLayer)]
+        for name in self._keep:
+            if name not in names:
+                near = difflib.get_close_matches(name, names, n=1, cutoff=0.0)
+                raise SignportError(
+                    f"quantization.keep: {name}: no layer of that name is quantized; did you mean {near[0]!r}? "
+                    "(`signport quantize debug` lists them all)"
+                )
 
     def _remember(self, tensor: Any, layer: keras.layers.Layer, x: Any, tail: str, quantized: bool) -> Any:
         inputs = tuple(x) if isinstance(x, list | tuple) else (x,)
@@ -182,26 +202,46 @@ def _readers(model: keras.Model) -> dict[str, tuple[keras.layers.Layer, ...]]:
     return {name: tuple(layers) for name, layers in found.items()}
 
 
-def deploy_form(model: keras.Model, *, fused_lstm: bool = False) -> keras.Model:
+def deploy_form(
+    model: keras.Model, *, fused_lstm: bool = False, keep: Mapping[str, Precision] | None = None
+) -> keras.Model:
     """Builds the deploy form of a trained float model: the same inputs and outputs, weights folded and copied.
 
     Args:
         model: A functional Keras model built from layers that the quantizer knows.
         fused_lstm: Keeps LSTMs in the form that the converter fuses into one operator, which keeps its state between
             calls and doesn't load in LiteRT.js and CompiledModel; else they are unrolled.
+        keep: Names of layers that are not to be int8 → what they are to be.
 
     Returns:
         A new Keras model; traced in `Phase.FLOAT` it computes what `model` computes at inference.
 
     Raises:
-        SignportError: A layer has no rewrite, or an LSTM that is to be fused has a mask.
+        SignportError: A layer has no rewrite, or one that is to be kept does not exist or cannot be kept so.
     """
     from signport.quantization import layers  # noqa: F401  registers the rewrites, which import this module
 
-    rewriter = Rewriter(model, fused_lstm=fused_lstm)
+    rewriter = Rewriter(model, fused_lstm=fused_lstm, keep=keep)
     deploy = keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=rewriter.rewrite)
+    rewriter.require_kept()
+    settle_edges(deploy)
     deploy.trainable = True
     return deploy
+
+
+def settle_edges(deploy: keras.Model) -> None:
+    """Fits what lies between layers to their precisions, in place: only what a layer in int8 reads goes to int8."""
+    reading: dict[int, set[str]] = {}
+    for layer in deploy.layers:
+        if isinstance(layer, DeployLayer):
+            for tensor in layer.input if isinstance(layer.input, list | tuple) else [layer.input]:
+                reading.setdefault(id(tensor), set()).add(layer.precision)
+    for layer in deploy.layers:
+        readers = reading.get(id(layer.output), set())
+        if isinstance(layer, DeployLayer):
+            layer.answers_int8 = layer.precision == "int8" or "int8" in readers
+        elif isinstance(layer, ActivationQuantizer):
+            layer.bits = 16 if readers == {"int16"} else 32 if readers == {"float"} else 8
 
 
 def largest_difference(model: keras.Model, deploy: keras.Model, inputs: dict[str, np.ndarray]) -> float:

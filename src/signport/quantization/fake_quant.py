@@ -123,7 +123,23 @@ def quantized_operand(variable: keras.Variable) -> Any:
 
 def plain_weight(variable: keras.Variable) -> Any:
     """A weight without fake quantization: a bias, which TFLite keeps as int32, or one of a layer in float."""
-    return tf.constant(constant(variable)) if current_phase() is Phase.EXPORT else tf.convert_to_tensor(variable)
+    if current_phase() is not Phase.EXPORT:
+        return tf.convert_to_tensor(variable)
+    value = constant(variable)
+    if value.size > 1 and (value == value.flat[0]).all():
+        # A bias of equal numbers gets one scale from TensorFlow 2.19's converter, though its kernel has one a channel.
+        value = value.copy()
+        value.flat[0] = np.nextafter(value.flat[0], np.float32(1))
+    return tf.constant(value)
+
+
+def apart(x: Any) -> Any:
+    """`x`, kept apart from what quantizes it next: for the converter only, which drops it again in `export.kept`.
+
+    An operator whose inputs and output are all fake-quantized is made int8 by TensorFlow's converter, whatever its
+    weights are; a cast to float64 and back, which is exact, stops it.
+    """
+    return tf.cast(tf.cast(x, tf.float64), tf.float32) if current_phase() is Phase.EXPORT else x
 
 
 # What TFLite's int8 kernels demand of their outputs: (smallest, largest) on 256 steps (quantization specification,
@@ -134,7 +150,7 @@ HYPERBOLIC = (-1.0, 127 / 128)
 
 @keras.saving.register_keras_serializable("signport")
 class ActivationQuantizer(keras.layers.Layer):
-    """Fake-quantizes an activation of any shape to int8, one range a tensor that always holds 0.
+    """Fake-quantizes an activation of any shape, mostly to int8, with one range a tensor that always holds 0.
 
     The range is calibrated to the smallest and largest value seen; in training it follows the batch extremes by a
     moving average until `momentum` is set to 1 (`freeze_ranges`). One quantizer may serve several tensors, which then
@@ -144,6 +160,7 @@ class ActivationQuantizer(keras.layers.Layer):
         fixed: (smallest, largest) of a range that never changes; None calibrates it.
         symmetric: Whether the zero point is 0, as XNNPACK wants of the right side of an int8 BATCH_MATMUL.
         limit: Magnitude that a range never goes beyond, because what reads it is flat there; None for any.
+        bits: 8; or 16, whose zero point is always 0 (specification, "16x8"); or 32, which leaves the tensor in float.
     """
 
     def __init__(
@@ -151,10 +168,12 @@ class ActivationQuantizer(keras.layers.Layer):
         fixed: tuple[float, float] | None = None,
         symmetric: bool = False,
         limit: float | None = None,
+        bits: int = 8,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.limit = limit
+        self.bits = bits
         self.fixed = None if fixed is None else (float(fixed[0]), float(fixed[1]))
         self.symmetric = symmetric
         if self.fixed is None:
@@ -192,10 +211,12 @@ class ActivationQuantizer(keras.layers.Layer):
 
     def fake(self, x: Any) -> Any:
         """Fake-quantizes with the range as it is; in `FLOAT` and `CALIBRATE`, changes nothing."""
+        if self.bits == 32:
+            return x
         phase, y = current_phase(), x
         if phase in (Phase.SIMULATE, Phase.EXPORT):
             low, high = self._bounds(exact=phase is Phase.EXPORT)
-            y = tf.quantization.fake_quant_with_min_max_vars(x, low, high)
+            y = tf.quantization.fake_quant_with_min_max_vars(x, low, high, num_bits=self.bits)
         if (observer := _OBSERVER.get()) is not None:
             observer(self, x, y)
         return y
@@ -209,23 +230,25 @@ class ActivationQuantizer(keras.layers.Layer):
         else:
             low, high = tf.convert_to_tensor(self.low), tf.convert_to_tensor(self.high)
         maximum = np.maximum if exact else tf.maximum
-        if self.symmetric:
-            scale = maximum(maximum(-low / 128, high / 127), _SMALLEST_RANGE)
-            low, high = -128 * scale, 127 * scale
+        if self.symmetric or self.bits == 16:
+            steps = 2 ** (self.bits - 1)
+            scale = maximum(maximum(-low / steps, high / (steps - 1)), _SMALLEST_RANGE / steps)
+            low, high = -steps * scale, (steps - 1) * scale
         high = maximum(high, low + _SMALLEST_RANGE)
         return (float(low), float(high)) if exact else (low, high)
 
     def grid(self) -> tuple[float, int]:
-        """(scale, zero point) of the int8 tensor, as TFLite counts them: real = scale · (q - zero point)."""
+        """(scale, zero point) of the stored tensor, as TFLite counts them: real = scale · (q - zero point)."""
         low, high = self._bounds(exact=True)
-        scale = (high - low) / 255
-        return scale, int(np.clip(round(-128 - low / scale), -128, 127))
+        scale = (high - low) / (2**self.bits - 1)
+        lowest = -(2 ** (self.bits - 1))
+        return scale, int(np.clip(round(lowest - low / scale), lowest, -lowest - 1))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        own = {"fixed": self.fixed, "symmetric": self.symmetric, "limit": self.limit}
+        own = {"fixed": self.fixed, "symmetric": self.symmetric, "limit": self.limit, "bits": self.bits}
         return {**super().get_config(), **own}
 
 

@@ -15,7 +15,7 @@ LOW_BITS: Literal[4] = 4
 
 
 def lower_weight_bits(deploy: keras.Model, bits: int = LOW_BITS, *, edges: int = 8) -> tuple[str, ...]:
-    """Gives the dense layers of a deploy model fewer bits a weight, in place; to be done before it is traced.
+    """Gives the dense layers in int8 of a deploy model fewer bits a weight, in place; to be done before it is traced.
 
     Args:
         deploy: A deploy model.
@@ -30,7 +30,8 @@ def lower_weight_bits(deploy: keras.Model, bits: int = LOW_BITS, *, edges: int =
     """
     dense = [layer for layer in deploy.layers if isinstance(layer, FakeQuantDense)]
     for layer in dense:
-        layer.weight_bits = edges if layer in (dense[0], dense[-1]) else bits
+        if layer.precision == "int8":
+            layer.weight_bits = edges if layer in (dense[0], dense[-1]) else bits
     lowered = low_bit_layers(deploy)
     if not lowered:
         raise SignportError(

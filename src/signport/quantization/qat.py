@@ -6,6 +6,7 @@ with a low learning rate, because any fine-tuning drifts from the float model an
 held-back samples wins. So this can only end level with post-training quantization, or above it.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from signport.models.registry import feed, predict
 from signport.quantization.agreement import sqnr_db
 from signport.quantization.calibration import calibrate, representative
 from signport.quantization.deploy import deploy_form
+from signport.quantization.deploy_layer import Precision
 from signport.quantization.fake_quant import Phase, freeze_ranges, in_phase
 from signport.quantization.low_bits import lower_weight_bits
 
@@ -35,6 +37,8 @@ class Settings(Protocol):
     def learning_rate(self) -> float: ...
     @property
     def calibration_samples(self) -> int: ...
+    @property
+    def keep(self) -> Mapping[str, Precision]: ...
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ def quantize(
         model: The trained float model that ships.
         training: Inputs of the training part, name → float32 (samples, …).
         validation: Inputs of the validation part; candidates are ranked on it.
-        settings: Epochs, batch size, learning rate and number of calibration samples.
+        settings: Epochs, batch size, learning rate, number of calibration samples, layers that are not to be int8.
         seed: Of the calibration subset and the batch order.
         weight_bits: Of dense layers' weights, but those of the first and the last; below 8, the learning rate falls to
             0 along a cosine.
@@ -114,7 +118,7 @@ def quantize(
     Raises:
         SignportError: The model has no layer that fewer bits are for.
     """
-    deploy = deploy_form(model)
+    deploy = deploy_form(model, keep=settings.keep)
     if weight_bits < 8:
         lower_weight_bits(deploy, weight_bits, edges=edge_bits)
     calibrate(deploy, representative(training, settings.calibration_samples, seed))

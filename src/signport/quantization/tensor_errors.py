@@ -27,7 +27,6 @@ from signport.quantization.walk import Values, Walk
 
 # Directions of a sample's answer that errors are projected on; with no more outputs than this, none is left out.
 _DIRECTIONS = 8
-_LOWEST, _HIGHEST = -128, 127
 _HALF_A_STEP = 0.5
 
 Key = tuple[str, str]
@@ -138,7 +137,8 @@ class TensorSums:
             if current_phase() is not Phase.SIMULATE:
                 return  # inside a layer that is kept in float
             key = (layer.name, quantizer.name)
-            self._sums.setdefault(key, _Sums(*quantizer.grid()))
+            if key not in self._sums:
+                self._sums[key] = _Sums(*quantizer.grid(), quantizer.bits)
             passed.setdefault(key, []).append((before.numpy().ravel(), after.numpy().ravel()))
 
         return self._walk.run(start, lambda _: Phase.SIMULATE, seen=see), passed
@@ -155,8 +155,8 @@ class TensorSums:
             # Unlike in FLOAT, where it may take a shorter way, a layer that is being calibrated shows every tensor.
             values = self._walk.run(start, lambda _: Phase.CALIBRATE, seen=watch)
         for layer in self._walk.layers:
-            if isinstance(layer, DeployLayer) and layer.precision != "int8":
-                # The simulation quantizes only what the layer answers, in the shape in which it does.
+            if isinstance(layer, DeployLayer) and layer.precision == "float":
+                # The simulation quantizes at most what the layer answers, in the shape in which it does.
                 seen[layer.name, layer.quantizer.name] = [values[id(layer.output)]]
         return values, seen
 
@@ -212,6 +212,7 @@ class _Sums:
 
     scale: float
     zero_point: int
+    bits: int
     values: int = 0
     read: int = 0
     clipped: int = 0
@@ -228,7 +229,8 @@ class _Sums:
         floating, before, after, own_error = (
             np.where(pair.read, values, 0) for values in (pair.floating, pair.before, pair.after, pair.own_error)
         )
-        low, high = ((end - self.zero_point) * self.scale for end in (_LOWEST, _HIGHEST))
+        lowest = -(2 ** (self.bits - 1))
+        low, high = ((end - self.zero_point) * self.scale for end in (lowest, -lowest - 1))
         margin = _HALF_A_STEP * self.scale
         self.values += pair.read.size
         self.read += int(pair.read.sum())

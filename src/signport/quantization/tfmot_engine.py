@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from signport.errors import SignportError
 from signport.models.registry import inference_batch, predict
 from signport.quantization.agreement import sqnr_db
 from signport.quantization.calibration import calibrate, representative
@@ -52,7 +53,7 @@ def quantize(
     """As `qat.quantize`, with TFMOT's simulation and TFMOT's training.
 
     Raises:
-        SignportError: The graph is not dense; the message names a layer that is not.
+        SignportError: The graph is not dense; the message names a layer that is not. Or TFMOT is not installed.
     """
     quantized, _ = fine_tune(model, training, validation, settings, seed)
     return quantized
@@ -67,11 +68,17 @@ def fine_tune(
 ) -> "tuple[Quantized, Twin]":
     """`quantize`, and the TFMOT model that its result was read from."""
     with _environment_kept():
-        import tf_keras
+        try:
+            import tf_keras
 
-        from signport.quantization.tfmot_twin import Twin, dense_part
+            from signport.quantization.tfmot_twin import Twin, dense_part
+        except ModuleNotFoundError as error:
+            raise SignportError(
+                f"engine tfmot: the Python module {error.name!r} is not installed; "
+                "pip install tensorflow-model-optimization tf-keras, or use engine signport"
+            ) from error
 
-    deploy = deploy_form(model)
+    deploy = deploy_form(model, keep=settings.keep)
     dense_part(deploy)  # refuses other graphs before time is spent on them
     calibrate(deploy, representative(training, settings.calibration_samples, seed))
     twin = Twin(deploy)

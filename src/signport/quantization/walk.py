@@ -1,6 +1,6 @@
 """A deploy model run layer by layer: each layer in a phase of its own, and from any layer on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import keras
@@ -44,7 +44,7 @@ class Walk:
         values: Values,
         phase: Callable[[keras.layers.Layer], Phase],
         *,
-        since: keras.layers.Layer | None = None,
+        since: Collection[keras.layers.Layer] = (),
         seen: Seen | None = None,
     ) -> Values:
         """Runs the layers.
@@ -52,7 +52,7 @@ class Walk:
         Args:
             values: The model's inputs; or, if only a part is to run, what an earlier walk answered.
             phase: What each layer is to be in.
-            since: The layer that is run again, with all that depend on it; None for all layers.
+            since: Layers that are run again, with all that depend on them; none for the whole model.
             seen: Called with layer, quantizer, what that takes and what it answers, whenever a tensor passes one.
 
         Returns:
@@ -60,9 +60,8 @@ class Walk:
         """
         found, changed = dict(values), set[int]()
         for layer in self.layers:
-            taken = layer.input if isinstance(layer.input, list | tuple) else [layer.input]
-            names = [id(tensor) for tensor in taken]
-            if since is not None and layer is not since and changed.isdisjoint(names):
+            names = [id(tensor) for tensor in _inputs(layer)]
+            if since and layer not in since and changed.isdisjoint(names):
                 continue
             arguments = [found[name] for name in names]
             with in_phase(phase(layer)), observed_by(_of(layer, seen)):
@@ -70,10 +69,19 @@ class Walk:
             changed.add(id(layer.output))
         return found
 
+    def entries(self, layer: keras.layers.Layer) -> list[ActivationQuantizer]:
+        """The layers before `layer` that do nothing but quantize."""
+        read = {id(tensor) for tensor in _inputs(layer)}
+        return [one for one in self.layers if isinstance(one, ActivationQuantizer) and id(one.output) in read]
+
     def signal(self, values: Values) -> Any:
         """What is compared (samples, outputs): logits, centred, because softmax forgets their mean; or embeddings."""
         end = values[id(self._end)]
         return end - tf.reduce_mean(end, axis=-1, keepdims=True) if self._centred else end
+
+
+def _inputs(layer: keras.layers.Layer) -> list[Any]:
+    return list(layer.input) if isinstance(layer.input, list | tuple) else [layer.input]
 
 
 def _of(layer: keras.layers.Layer, seen: Seen | None) -> Callable[[ActivationQuantizer, Any, Any], None]:

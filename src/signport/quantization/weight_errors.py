@@ -78,7 +78,7 @@ class QuantizedWeight:
             name=self.name,
             kind="weight",
             scale=float(scale.max()),
-            zero_point=0 if self.per_channel else round(-128 - min(0.0, float(weight.min())) / max(float(scale), 1e-9)),
+            zero_point=0 if self.per_channel else self._zero_point(weight, float(scale)),
             values=weight.size,
             unread=0.0,
             clipped=0.0,
@@ -98,10 +98,16 @@ class QuantizedWeight:
             return np.asarray(np.abs(weight).max(axis=tuple(range(weight.ndim - 1))) / (2 ** (self.bits - 1) - 1))
         return np.asarray((max(0.0, weight.max()) - min(0.0, weight.min())) / (2**self.bits - 1))
 
+    def _zero_point(self, weight: np.ndarray, scale: float) -> int:
+        """Of the grid that all values share, which holds 0."""
+        lowest = -(2 ** (self.bits - 1))
+        below = min(0.0, float(weight.min())) / scale if scale else 0.0
+        return int(np.clip(round(lowest - below), lowest, -lowest - 1))
+
 
 def quantized_weights(layer: keras.layers.Layer) -> list[QuantizedWeight]:
     """The weights of a layer that its simulation quantizes; none if it is kept in float."""
-    if not isinstance(layer, DeployLayer) or layer.precision != "int8":
+    if not isinstance(layer, DeployLayer) or layer.precision == "float":
         return []
     variables = [variable for variable in layer.trainable_variables if variable.name != _UNTOUCHED]
     bits, per_channel = getattr(layer, "weight_bits", 8), not isinstance(layer, _OPERANDS)

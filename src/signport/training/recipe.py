@@ -1,7 +1,7 @@
 """Recipes: everything that decides how a model is trained, in one commented YAML file."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
@@ -135,6 +135,8 @@ class QuantizationRecipe:
         learning_rate: Of the distillation; a tenth of the training's or less, so that the model stays where it is.
         batch_size: Samples a step of it.
         calibration_samples: Training samples that the activation ranges are measured on.
+        keep: Layers that are not to be int8, by name: `float`, or for dense layers and convolutions `int16`, which
+            keeps int8 weights. `signport quantize debug` lists the names and what keeping each would win.
         weight_bits: 4 adds a file `int4`, made by signport's engine whatever makes int8: dense layers between the first
             and the last have weights of 4 bits. It runs in LiteRT and TensorFlow 2.19, not in tflite-runtime 2.14.
         low_bit_epochs: Epochs of distillation of the int4 model.
@@ -147,6 +149,7 @@ class QuantizationRecipe:
     learning_rate: float = 1e-5
     batch_size: int = 64
     calibration_samples: int = 512
+    keep: Mapping[str, Literal["float", "int16"]] = field(default_factory=dict)
     weight_bits: int = 8
     low_bit_epochs: int = 20
     low_bit_learning_rate: float = 3e-4

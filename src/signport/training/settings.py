@@ -101,7 +101,8 @@ def from_mapping(kind: type[Any], mapping: Mapping[str, Any], where: str, prefix
     """Builds a frozen dataclass from a mapping; keys that are absent keep their defaults.
 
     Args:
-        kind: The dataclass. Its fields are int, float, bool, str, Literal, `| None`, tuples of one type, dataclasses.
+        kind: The dataclass. Its fields are int, float, bool, str, Literal, `| None`, tuples of one type, mappings of
+            names to one type, dataclasses.
         mapping: Field name → value, as YAML gives it.
         where: The file that error messages name.
         prefix: Dotted key of this section, with the dot; empty at the top.
@@ -129,6 +130,10 @@ def _origin(value: Any, where: str) -> str:
 
 
 def _convert(value: Any, hint: Any, where: str, key: str) -> Any:
+    if get_origin(hint) is Mapping:
+        if not isinstance(value, dict):
+            raise SignportError(f"{_origin(value, where)}: {key}: {value!r}; expected a section of names and values")
+        return {str(name): _convert(entry, get_args(hint)[1], where, f"{key}.{name}") for name, entry in value.items()}
     if is_dataclass(hint):
         if isinstance(value, dict):
             return from_mapping(hint, value, where, f"{key}.")  # type: ignore[arg-type]
@@ -201,5 +206,7 @@ def _plain_fields(settings: Any) -> Iterator[tuple[str, Any]]:
             yield field.name, to_mapping(value)
         elif isinstance(value, tuple):
             yield field.name, list(value)
+        elif isinstance(value, Mapping):
+            yield field.name, dict(value)
         else:
             yield field.name, value.replace("$", "$$") if isinstance(value, str) else value

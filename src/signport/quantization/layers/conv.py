@@ -35,6 +35,10 @@ class FakeQuantConv2D(DeployLayer):
         self.quantizer = ActivationQuantizer(name="output")
         self.mask_quantizer = ActivationQuantizer(fixed=(0.0, 1.0), name="mask")
 
+    @property
+    def has_int16(self) -> bool:
+        return not self.masked
+
     def build(self, input_shape: Any) -> None:
         channels = self._values(input_shape)[-1]
         self.kernel = self.add_weight(shape=(*self.kernel_size, channels, self.filters), name="kernel")

@@ -32,6 +32,10 @@ class FakeQuantDense(DeployLayer):
         self.weight_bits = weight_bits
         self.quantizer = ActivationQuantizer(symmetric=symmetric, name="output")
 
+    @property
+    def has_int16(self) -> bool:
+        return True
+
     def build(self, input_shape: Any) -> None:
         self.kernel = self.add_weight(shape=(input_shape[-1], self.units), name="kernel")
         self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
