@@ -8,7 +8,7 @@ WORK ?= build/export-tflite
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-targets export-tflite test lint bench clean
+.PHONY: help setup setup-targets export-tflite test lint bench bench-quantization clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,11 @@ bench: setup ## Measure speeds, as ratios within one run
 	$(RUN)/python benchmarks/training_step.py
 	$(RUN)/python benchmarks/read_cache.py
 	$(RUN)/python benchmarks/capture_video.py
+
+bench-quantization: setup ## Measure what int8 costs and gains: all families, 3 seeds, made and real data; takes an hour
+	$(RUN)/python benchmarks/quantization.py
+	$(RUN)/python benchmarks/low_bits.py
+	$(RUN)/python benchmarks/learning_rates.py
 
 setup-targets: setup ## Say which optional parts are here, and what brings the others
 	$(RUN)/signport doctor

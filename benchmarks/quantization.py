@@ -3,10 +3,11 @@
 Trains every family on the data that `make export-tflite` makes and, where there are any, on real landmarks (laid out as
 `../shared/data` is), for several seeds; quantizes each run with TensorFlow's converter and with signport, before and
 after fine-tuning; and sets the files against the float model on the held-back test part. Sizes and latencies are of the
-full-size recipes. Runs that are in the work folder already are not trained again.
+full-size recipes. Runs that are in the work folder already are neither trained nor measured again.
 """
 
 import argparse
+import json
 import os
 import sys
 import tarfile
@@ -140,11 +141,18 @@ def trained(case: Case, seed: int, runs: Path) -> Any:
     return sp.train(case.recipe, case.cache(), name=name, runs=runs, overrides=overrides, **case.more(seed))
 
 
-def measure(run: Any, rounds: int) -> dict[str, Any]:
-    """What came of one run: figures a way, and how well the int8 file equals its simulation."""
+def measure(run: Any, *, again: bool) -> dict[str, Any]:
+    """What came of one run: figures a way, and how well the int8 file equals its simulation.
+
+    Kept beside the run, and taken from there unless `again`.
+    """
     from signport.export.baselines import compare_ways
 
-    found = compare_ways(run, rounds=rounds, ways=WAYS)
+    path = run.path / "quantization" / "benchmark.json"
+    if path.is_file() and not again:
+        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return kept
+    found = compare_ways(run, rounds=1, ways=WAYS)
     ways = {}
     for row in found.rows:
         if row.checked is None:
@@ -156,13 +164,15 @@ def measure(run: Any, rounds: int) -> dict[str, Any]:
             "agreement": agreement.top1,
             "sqnr_db": agreement.sqnr_db,
             "bytes": row.size,
-            "latency_ratio": row.latency.ratio if row.latency else None,
             "gates_broken": [str(gate) for gate in row.broken],
         }
     simulation = found.row("qat").simulation
     ways["qat"]["simulation_agreement"] = None if simulation is None else simulation.top1
     ways["qat"]["simulation_largest_difference"] = None if simulation is None else simulation.max_abs
-    return {"samples": found.samples, "float_accuracy": found.float_accuracy, "ways": ways}
+    result = {"samples": found.samples, "float_accuracy": found.float_accuracy, "ways": ways}
+    path.parent.mkdir(exist_ok=True)
+    write_json(path, result)
+    return result
 
 
 def over_seeds(results: list[dict[str, Any]], way: str, figure: str) -> list[float]:
@@ -300,23 +310,23 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="real landmarks")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=15, help="turns of each file when latencies are taken")
+    parser.add_argument("--again", action="store_true", help="measure runs that have been measured too")
     parser.add_argument("--results", type=Path, default=Path("benchmarks/results/quantization.json"))
     options = parser.parse_args()
     runs = options.work / "runs"
     runs.mkdir(parents=True, exist_ok=True)
     console = Console(width=max(Console().width, 150), highlight=False)
 
-    sizes = {}
-    for recipe in ("mlp", "mlp_v2", "gesture_embedder", "gesture_head", "lstm", "transformer", "stgcn"):
-        sizes[recipe] = full_size(recipe, options.rounds)
-    print_sizes(console, sizes)
     accuracies: dict[str, list[dict[str, Any]]] = {}
     for seed in range(options.seeds):
         for case in Data(options.work, options.data).cases():
             name = f"{case.data}, {case.recipe}"
-            accuracies.setdefault(name, []).append(measure(trained(case, seed, runs), rounds=1))
-            write_json(options.work / "so_far.json", accuracies)
+            accuracies.setdefault(name, []).append(measure(trained(case, seed, runs), again=options.again))
     print_accuracies(console, accuracies)
+    sizes = {}
+    for recipe in ("mlp", "mlp_v2", "gesture_embedder", "gesture_head", "lstm", "transformer", "stgcn"):
+        sizes[recipe] = full_size(recipe, options.rounds)
+    print_sizes(console, sizes)
     options.results.parent.mkdir(parents=True, exist_ok=True)
     write_json(options.results, {"full_size": sizes, "accuracies": accuracies, "seeds": options.seeds})
     console.print(f"written: {options.results}")

@@ -198,33 +198,30 @@ def print_results(job: MainJob, reports: dict[str, Any]) -> None:
     for column in (
         "samples",
         "accuracy",
-        "small file",
-        "accuracy",
+        "int8",
         "agreement",
         "SQNR dB",
         "KB float",
-        "small",
+        "int8",
         "µs float",
-        "small",
+        "int8",
     ):
         table.add_column(column, justify="right")
     for name, exported in job.exports.items():
         card = exported.card
         metrics, files = card["metrics"], card["files"]
-        small = "int8" if "int8" in files else "dynamic"  # the smallest that the family has
         latency = latencies(reports[name]) if name in reports else {}
         table.add_row(
             name,
             str(metrics["test_samples"]),
             figure(metrics["float_accuracy"], ".4f"),
-            small,
-            figure(metrics[small]["accuracy"], ".4f"),
-            figure(metrics[small]["top1"], ".4f"),
-            figure(metrics[small]["sqnr_db"], ".1f"),
+            figure(metrics["int8"]["accuracy"], ".4f"),
+            figure(metrics["int8"]["top1"], ".4f"),
+            figure(metrics["int8"]["sqnr_db"], ".1f"),
             figure(files["float32"]["bytes"] / 1000, ".1f"),
-            figure(files[small]["bytes"] / 1000, ".1f"),
+            figure(files["int8"]["bytes"] / 1000, ".1f"),
             figure(latency.get("float32"), ".1f"),
-            figure(latency.get(small), ".1f"),
+            figure(latency.get("int8"), ".1f"),
         )
     console = Console(width=max(Console().width, 132), highlight=False)
     console.print()

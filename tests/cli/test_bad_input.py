@@ -128,3 +128,8 @@ def test_a_full_disk(tmp_path, cache):
     assert "Traceback" not in done.stderr
     assert output.read_bytes() == b"earlier"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["merged.parquet", "other.json", "other.parquet"]
+
+
+def test_a_layer_that_is_to_be_kept_as_nothing_known(tmp_path):
+    line = refused("export", "runs/mlp-001", "--keep", "logits=int4", folder=tmp_path)
+    assert "--keep logits=int4: expected LAYER=float or LAYER=int16" in line

@@ -86,7 +86,7 @@ def test_the_advice_names_the_recipe_line_and_what_it_wins(debugged):
     said = advice(found)
     noise = [layer.noise for layer in found.diagnosis.layers]
     assert said.startswith(f"{LONG} costs most, {noise[0] / sum(noise):.0%} of the noise")
-    assert f"quick/recipe.yaml, `quantization.keep: {{{LONG}: float}}`" in said
+    assert f"--keep {LONG}=float` (in a recipe, `quantization.keep: {{{LONG}: float}}`)" in said
     assert "would win 5.0 points of agreement (0.9000 to 0.9500), +1.2 dB" in said
 
 

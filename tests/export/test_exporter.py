@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from signport.errors import GateError, SignportError
+from signport.export.convert import ALWAYS
 from signport.export.exporter import export, require_export
 from signport.export.flatbuffer import operators
 from signport.export.golden import read_golden
@@ -19,7 +20,7 @@ from signport.training.run import Run
 def test_the_card_tells_the_truth_about_the_files(pipeline):
     for run in (pipeline.embedder, pipeline.head):
         card = json.loads((run.export_folder / "card.json").read_text())
-        assert set(card["files"]) == set(run.family.formats)
+        assert set(card["files"]) == set(ALWAYS)
         for entry in card["files"].values():
             path = run.export_folder / entry["file"]
             assert (sha256_file(path), path.stat().st_size) == (entry["sha256"], entry["bytes"])
@@ -65,6 +66,20 @@ def test_exporting_again_gives_the_same_bytes(pipeline, tmp_path):
     after = {path.name: sha256_file(path) for path in (copy / "export").iterdir()}
     assert after == {name: digest for name, digest in before.items() if name in after}
     assert set(before) - set(after) == {"gesture_recognizer.task", "bundle.json"}  # a bundle of the old export
+
+
+@pytest.mark.slow
+def test_a_layer_that_is_kept_is_in_the_card_and_in_float_in_the_file(pipeline, tmp_path):
+    copy = tmp_path / "head"
+    shutil.copytree(pipeline.head.path, copy)
+    card = export(copy, keep={"logits": "float"}).card
+    assert card["quantization"]["keep"] == {"logits": "float"}
+    assert (
+        card["metrics"]["int8"]["sqnr_db"]
+        > json.loads((pipeline.head.export_folder / "card.json").read_text())["metrics"]["int8"]["sqnr_db"]
+    )
+    found = operators(require_export(Run.open(copy), "int8"))
+    assert [operator.inputs[0] for operator in found if operator.name == "FULLY_CONNECTED"] == ["FLOAT32"]
 
 
 @pytest.mark.slow

@@ -16,9 +16,10 @@ QUICK = [
     "logging.tensorboard=false",
     "data.validation=0.2",
     "data.test=0.2",
+    "quantization.epochs=1",
 ]
 TINY = {
-    "lstm": ["model.frames=8", "model.units=[8,8,8]", "model.hidden=8", "model.masking=false"],
+    "lstm": ["model.frames=8", "model.units=[8,8,8]", "model.hidden=8"],
     "stgcn": ["model.frames=8", "model.blocks=1", "model.channels=8"],
 }
 
@@ -26,22 +27,24 @@ TINY = {
 @pytest.fixture(scope="module")
 def signs(tmp_path_factory):
     path = tmp_path_factory.mktemp("signs") / "signs.parquet"
-    return sp.render_signs(path, classes=4, signers=5, takes=3, seed=1)
+    return sp.render_signs(path, classes=4, signers=8, takes=4, seed=1)
 
 
 @pytest.fixture(scope="module")
 def lstm(signs, tmp_path_factory):
-    return train("lstm", signs, runs=tmp_path_factory.mktemp("runs"), overrides=[*QUICK, *TINY["lstm"]])
+    # The logits of a model that has learned next to nothing are hardly more than their rounding.
+    settings = [*QUICK, *TINY["lstm"], "training.epochs=20", "training.batch_size=16"]
+    return train("lstm", signs, runs=tmp_path_factory.mktemp("runs"), overrides=settings)
 
 
 @pytest.mark.slow
 def test_a_graph_convolution_goes_from_clips_to_files_that_hold(signs, tmp_path):
     run = train("stgcn", signs, runs=tmp_path, overrides=[*QUICK, *TINY["stgcn"]])
     card = export(run).card
-    assert list(card["files"]) == ["float32", "float16", "dynamic"]
+    assert list(card["files"]) == ["float32", "float16", "dynamic", "int8"]
     assert card["topology"] == "upper_59"
     assert card["inputs"][0]["shape"] == [1, 8, 59, 3]
-    assert card["quantization"] is None
+    assert card["quantization"]["final_softmax"] == "float32"
     assert card["clip_frames"] == 8
     # Clips at 25 frames a second that are thinned out to 8 frames look slower to the model.
     lengths = run.part("train").num_frames
@@ -73,12 +76,6 @@ def test_a_fused_lstm_answers_alike_and_is_named_in_the_card(lstm):
     report.require()
     skipped = report.content["targets"]["desktop"]["runtimes"]["compiled-model"]
     assert skipped["status"] == "skipped"
-
-
-def test_a_fused_lstm_cannot_pass_frames_over(signs, tmp_path):
-    run = train("lstm", signs, runs=tmp_path, overrides=[*QUICK, *TINY["lstm"][:3], "training.epochs=1"])
-    with pytest.raises(SignportError, match=r"'lstm0' passes missing frames over.*train with model\.masking=false"):
-        export(run, lstm="fused")
 
 
 def test_only_lstms_can_be_fused(signs, tmp_path):

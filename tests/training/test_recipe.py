@@ -64,6 +64,26 @@ def test_overrides_apply_in_order_and_take_their_field_s_type():
     assert with_overrides(recipe, ["training.epochs=7"]).training.epochs == 7
 
 
+def test_layers_to_keep_are_named_in_a_section_of_their_own(tmp_path):
+    text = "family: mlp\nquantization:\n  keep:\n    logits: float\n    hidden0: int16\n"
+    recipe = load_recipe(_write(tmp_path, text), ["quantization.keep.hidden1=float"])
+    assert recipe.quantization.keep == {"logits": "float", "hidden0": "int16", "hidden1": "float"}
+    written = _write(tmp_path, yaml.safe_dump(to_mapping(recipe)))
+    assert load_recipe(written).quantization == recipe.quantization
+
+
+@pytest.mark.parametrize(
+    ("keep", "message"),
+    [
+        ("[logits]", r"quantization\.keep: \['logits'\]; expected a section of names and values"),
+        ("{logits: int4}", r"quantization\.keep\.logits: 'int4'; expected one of: float, int16"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused(tmp_path, keep, message):
+    with pytest.raises(SignportError, match=message):
+        load_recipe(_write(tmp_path, f"family: mlp\nquantization:\n  keep: {keep}\n"))
+
+
 def test_environment_variables_are_expanded_and_typed(tmp_path, monkeypatch):
     monkeypatch.setenv("EPOCHS", "12")
     monkeypatch.setenv("TEAM", "42")

@@ -67,10 +67,10 @@ FORMATS = {
         Format("int4", quantized=True, optimize=True, weight_bits=4),
     )
 }
-_ALWAYS = tuple(name for name, form in FORMATS.items() if not form.optional)
+ALWAYS = tuple(name for name, form in FORMATS.items() if not form.optional)
 
 
-def convert(family: str, folder: Path, formats: Sequence[str] = _ALWAYS) -> None:
+def convert(family: str, folder: Path, formats: Sequence[str] = ALWAYS) -> None:
     """Writes `model_<format>.tflite` for every format into `folder`.
 
     Args:

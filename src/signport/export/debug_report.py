@@ -100,7 +100,8 @@ def advice(debugged: Debugged) -> str:
         won = (
             f"{100 * debugged.gain(best):.1f} points of agreement ({int8.agreement:.4f} to {kept.agreement:.4f}), {won}"
         )
-    return f"{said}. In {debugged.run.path.name}/recipe.yaml, `{debugged.recipe_line}` would win {won}."
+    command = f"signport export {debugged.run.path} --keep {best.layer}=float"
+    return f"{said}. `{command}` (in a recipe, `{debugged.recipe_line}`) would win {won}."
 
 
 def print_report(debugged: Debugged, *, top: int, width: int | None = None) -> None:

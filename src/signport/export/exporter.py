@@ -13,7 +13,7 @@ from signport.errors import GateError, SignportError
 from signport.export.app_resources import CARD_FILE
 from signport.export.card import input_entries, model_card, model_labels, output_entry
 from signport.export.check import Gate, judge_simulation
-from signport.export.convert import FLOATING, FORMATS, convert
+from signport.export.convert import ALWAYS, FLOATING, FORMATS, convert
 from signport.export.golden import golden_samples, worst_margin_rows, write_golden, write_golden_images
 from signport.export.metadata import ModelInfo, finish
 from signport.export.packing import int4_tensors
@@ -152,7 +152,7 @@ def _convert(reference: Reference, floating: keras.Model, quantized: dict[str, Q
         floating.save(folder / FLOATING)
         for form, one in quantized.items():
             one.deploy.save(folder / FORMATS[form].source)
-        formats = tuple(dict.fromkeys((*run.family.formats, *quantized)))
+        formats = tuple(dict.fromkeys((*ALWAYS, *quantized)))
         convert(run.family.name, folder, formats)
         return {form: finish((folder / FORMATS[form].file_name).read_bytes(), info) for form in formats}
 

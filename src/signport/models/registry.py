@@ -47,7 +47,6 @@ class Family:
             such as their mean; returns it by name, for `preprocess_params.npz`. None: it takes nothing.
         deployed: Cuts the model that ships out of the model that was trained.
         output: What the shipped model answers: class probabilities or an embedding.
-        formats: The formats that it is exported in, by their names in `export.convert.FORMATS`.
         gates: Tolerances of its exported files.
         fits_task: Whether its files go into a MediaPipe gesture bundle, and as what.
         describes: Input or output name → one sentence, for metadata and cards.
@@ -62,7 +61,6 @@ class Family:
     adapt: Callable[["keras.Model", dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None
     deployed: Callable[["keras.Model"], "keras.Model"] = _same
     output: Literal["probabilities", "embedding"] = "probabilities"
-    formats: tuple[str, ...] = ("float32", "float16", "dynamic", "int8")
     gates: Gates = field(default_factory=Gates)
     fits_task: Literal["head", "embedder"] | None = None
     describes: dict[str, str] = field(default_factory=dict)

@@ -199,6 +199,7 @@ class PresentLast(Preprocessing):
 
     Values (batch, frames, …) and mask (batch, frames) → values (batch, frames, …). An LSTM that passes masked frames
     over has to hold its state at each of them; if they come first, its state is still 0, and there is nothing to hold.
+    The deploy form of such an LSTM counts on values of 0 there, as `BodyNormalization` gives.
     """
 
     def call(self, values_and_mask: list[Any]) -> Any:

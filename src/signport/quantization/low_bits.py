@@ -35,8 +35,8 @@ def lower_weight_bits(deploy: keras.Model, bits: int = LOW_BITS, *, edges: int =
     lowered = low_bit_layers(deploy)
     if not lowered:
         raise SignportError(
-            f"quantization.weight_bits: {bits}; {deploy.name} has no dense layer between its first and its last, which "
-            "keep 8 bits, so its file would not get smaller; set 8"
+            f"quantization.weight_bits: {bits}; {deploy.name} has no dense layer in int8 between its first and its "
+            "last, which keep 8 bits, so its file would not get smaller; set 8, or leave out --int4"
         )
     return lowered
 
