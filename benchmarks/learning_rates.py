@@ -50,7 +50,7 @@ def draw(results: dict[str, dict[str, Any]], path: Path) -> None:
             for row, value in enumerate(("agreement", "sqnr_db")):
                 values = [candidate[value] for candidate in one["candidates"]]
                 axes[row, column].plot(steps, values, "o-", ms=4, lw=1.5, color=color, label=f"{float(rate):g}")
-        axes[0, column].set_title(name)
+        axes[0, column].set_title(name.split("-")[1])
         axes[1, column].set_xlabel("steps")
     axes[0, 0].set_ylabel("agreement with float")
     axes[1, 0].set_ylabel("SQNR of the logits, dB")

@@ -3,7 +3,8 @@
 Takes the runs that `benchmarks/quantization.py` trains, of every family that has dense layers between its first and its
 last, makes files of 8 and of 4 bits a weight, before and after fine-tuning, and sets what LiteRT answers on the
 held-back test part against the float model. 4 bits come twice: as they ship, with the first and the last dense layer in
-8 bits, and with these two in 4 bits as well. Files that were measured already are not made again.
+8 bits, and with these two in 4 bits as well. What was measured stays in the work folder's `low_bits`, and is not
+measured again until it is deleted there.
 """
 
 import argparse
@@ -85,10 +86,9 @@ def measure(run: Any, so_far: Path) -> dict[str, Any]:
     from signport.export.reference import Reference
 
     settings = {key: value for key, value in asdict(run.recipe.quantization).items() if key != "weight_bits"}
-    model = run.record.get("id", run.id)
     known = json.loads(so_far.read_text(encoding="utf-8")) if so_far.is_file() else {}
-    if (known.get("settings"), known.get("run")) != (settings, model):
-        known = {"run": model, "settings": settings, "ways": {}}
+    if (known.get("settings"), known.get("run")) != (settings, run.id):
+        known = {"run": run.id, "settings": settings, "ways": {}}
     ways = {way.name: way for way in WAYS}
     reference: Any = None
     for batch in _BATCHES:

@@ -50,6 +50,13 @@ def dense_tensors(content: bytes, place: int) -> list[schema.TensorT]:
     return [graph.tensors[operator.inputs[place]] for operator in dense]
 
 
+def dense_versions(content: bytes) -> list[int]:
+    """Versions of all FULLY_CONNECTED."""
+    model = read_model(content)
+    codes = [model.operatorCodes[operator.opcodeIndex] for operator in model.subgraphs[0].operators]
+    return [code.version for code in codes if code.builtinCode == schema.BuiltinOperator.FULLY_CONNECTED]
+
+
 def stored(content: bytes, tensor: schema.TensorT) -> np.ndarray:
     """A constant's bytes, uint8."""
     return np.asarray(read_model(content).buffers[tensor.buffer].data, np.uint8)
@@ -95,6 +102,8 @@ def test_kernels_off_the_15_levels_are_untouched():
         assert same_constants(content, packed, 1, layer)
         assert same_constants(content, packed, 2, layer)
     assert [one.inputs[1] for one in operators(packed) if one.name == "FULLY_CONNECTED"] == ["INT8", "INT4", "INT8"]
+    before, after = dense_versions(content), dense_versions(packed)
+    assert after == [before[0], 10, before[2]]  # which runtimes that know no 4 bits refuse by
 
 
 def test_one_number_off_the_levels_keeps_the_kernel_in_8_bits():

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from signport.export.convert import FORMATS
 from signport.export.flatbuffer import variable_tensors
+from signport.export.packing import int4_tensors
 from signport.parity.answers import Answer, Latency, Options, RuntimeAnswers
 from signport.parity.job import Job
 from signport.parity.process import Ended, run_module
@@ -53,7 +53,8 @@ def run_runtime(name: str, job: Job, options: Options) -> RuntimeAnswers:
     files: dict[str, Answer] = {}
     if name == "tflite-runtime":
         # Its FULLY_CONNECTED takes 4-bit kernels with one scale for all channels only.
-        files = {form: Answer("skipped", _EIGHT_BITS) for form in job.files if FORMATS[form].weight_bits < 8}
+        packed = [form for form, path in job.files.items() if int4_tensors(path.read_bytes())]
+        files = {form: Answer("skipped", _EIGHT_BITS) for form in packed}
     waiting = [form for form in job.files if form not in files]
     version, peak = "", None
     while waiting:
