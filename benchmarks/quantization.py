@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 import signport as sp
-from signport.files import write_json
+from signport.files import finite, write_json
 
 WAYS = ("float32", "ptq", "calibrated", "qat")
 # Real sequences are few and short: 60 frames of nothing would only take time.
@@ -161,13 +161,13 @@ def measure(run: Any, *, again: bool) -> dict[str, Any]:
         agreement = row.checked.agreement
         ways[row.way.name] = {
             "accuracy": row.checked.accuracy,
-            "agreement": agreement.top1,
-            "sqnr_db": agreement.sqnr_db,
+            "agreement": finite(agreement.top1),
+            "sqnr_db": finite(agreement.sqnr_db),
             "bytes": row.size,
             "gates_broken": [str(gate) for gate in row.broken],
         }
     simulation = found.row("qat").simulation
-    ways["qat"]["simulation_agreement"] = None if simulation is None else simulation.top1
+    ways["qat"]["simulation_agreement"] = None if simulation is None else finite(simulation.top1)
     ways["qat"]["simulation_largest_difference"] = None if simulation is None else simulation.max_abs
     result = {"samples": found.samples, "float_accuracy": found.float_accuracy, "ways": ways}
     path.parent.mkdir(exist_ok=True)
@@ -294,8 +294,7 @@ def print_sizes(console: Console, results: dict[str, dict[str, Any]]) -> None:
 
 def figure(values: list[float], form: str) -> str:
     """Their mean, or a dash."""
-    known = [value for value in values if value == value]  # noqa: PLR0124  an embedder's agreement is NaN
-    return format(mean(known), form) if known else "–"
+    return format(mean(values), form) if values else "–"
 
 
 def spread(values: list[float]) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import io
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -123,6 +124,11 @@ def write_bytes(path: str | Path, content: bytes) -> None:
     """Writes bytes atomically."""
     with atomic_file(path) as temporary:
         temporary.write_bytes(content)
+
+
+def finite(value: float) -> float | None:
+    """The number, or None for infinities and NaN, which JSON lacks."""
+    return float(value) if math.isfinite(value) else None
 
 
 def write_json(path: str | Path, value: Any) -> None:

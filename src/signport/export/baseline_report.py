@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from signport.export.baselines import Comparison, Row
-from signport.files import write_json
+from signport.files import finite, write_json
 
 _PACKAGES = ("tensorflow", "tensorflow-model-optimization", "ai-edge-quantizer", "ai-edge-litert", "signport")
 
@@ -62,11 +62,11 @@ def _row_json(row: Row, base: Row) -> dict[str, Any]:
         **told,
         "note": row.note,
         "accuracy": row.checked.accuracy,
-        "agreement": _finite(agreement.top1),
-        "sqnr_db": _finite(agreement.sqnr_db),
-        "max_abs": _finite(agreement.max_abs),
-        "simulation_agreement": None if simulation is None else _finite(simulation.top1),
-        "simulation_max_abs": None if simulation is None else _finite(simulation.max_abs),
+        "agreement": finite(agreement.top1),
+        "sqnr_db": finite(agreement.sqnr_db),
+        "max_abs": finite(agreement.max_abs),
+        "simulation_agreement": None if simulation is None else finite(simulation.top1),
+        "simulation_max_abs": None if simulation is None else finite(simulation.max_abs),
         "bytes": row.size,
         "bytes_ratio": row.size / base.size,
         "latency_us": row.latency.median_us,
@@ -76,10 +76,6 @@ def _row_json(row: Row, base: Row) -> dict[str, Any]:
         "passes": not row.broken,
         "gates": [gate.to_json() for gate in row.checked.gates],
     }
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def print_comparison(comparison: Comparison) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from signport.export.check import Gate
 from signport.export.convert import FORMATS
 from signport.export.reference import CheckedFile, Reference
-from signport.files import sha256_bytes
+from signport.files import finite, sha256_bytes
 from signport.quantization.agreement import Agreement
 from signport.quantization.low_bits import low_bit_layers
 from signport.quantization.qat import Quantized
@@ -146,4 +146,4 @@ def _figures(one: CheckedFile) -> dict[str, float | None]:
 
 def _plain(agreement: Agreement) -> dict[str, float | None]:
     values = {name: float(value) for name, value in asdict(agreement).items() if name not in {"samples", "finite"}}
-    return {name: value if np.isfinite(value) else None for name, value in values.items()}
+    return {name: finite(value) for name, value in values.items()}

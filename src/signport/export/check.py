@@ -8,6 +8,7 @@ import numpy as np
 
 from signport.export.convert import FORMATS
 from signport.export.flatbuffer import Operator, float_islands, operators, variable_tensors
+from signport.files import finite
 from signport.models.gates import Gates
 from signport.quantization.agreement import Agreement
 from signport.training.metrics import wilson_interval
@@ -47,8 +48,13 @@ class Gate:
         return f"{self.name}: {self.value:.6g} ({'passes' if self.passed else 'BREAKS'} {sign} {self.bound:g})"
 
     def to_json(self) -> dict[str, object]:
-        value = self.value if np.isfinite(self.value) else None
-        return {"name": self.name, "value": value, "bound": self.bound, "kind": self.kind, "passed": self.passed}
+        return {
+            "name": self.name,
+            "value": finite(self.value),
+            "bound": self.bound,
+            "kind": self.kind,
+            "passed": self.passed,
+        }
 
 
 def judge(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from signport.export.debug_run import Debugged
-from signport.files import write_json
+from signport.files import finite, write_json
 from signport.quantization.debugging import Answer, LayerCost
 from signport.quantization.tensor_errors import TensorErrors
 
@@ -69,11 +69,6 @@ def _plain(record: Any) -> dict[str, Any]:
         return finite(value) if isinstance(value, float) else value
 
     return dict(plain(asdict(record)))
-
-
-def finite(value: float) -> float | None:
-    """The number, or None for infinities and NaN, which JSON lacks."""
-    return float(value) if np.isfinite(value) else None
 
 
 def advice(debugged: Debugged) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 
 from signport.export.card import BACKGROUND
 from signport.export.check import Gate
+from signport.files import finite
 from signport.landmarks.asset_bundle import CUSTOM_CLASSIFIER
 from signport.models.gates import Gates
 from signport.parity.answers import TaskAnswer, TaskHand
@@ -58,7 +59,7 @@ def judge_task(task: TaskJob, answer: TaskAnswer, gates: Gates) -> tuple[dict[st
         "images": len(task.images),
         "hands": len(seen),
         "accuracy": share_interval(right, len(known)),
-        "max_abs": {mode: value if np.isfinite(value) else None for mode, value in differences.items()},
+        "max_abs": {mode: finite(value) for mode, value in differences.items()},
         "latency_us": {"median": answer.latency.median_us, "p5": answer.latency.p5_us, "p95": answer.latency.p95_us}
         if answer.latency
         else None,

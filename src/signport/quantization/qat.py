@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from signport.files import finite
 from signport.models.registry import feed, predict
 from signport.quantization.agreement import sqnr_db
 from signport.quantization.calibration import calibrate, representative
@@ -79,7 +80,7 @@ class Quantized:
 
     def to_json(self) -> dict[str, Any]:
         def plain(candidate: Candidate) -> dict[str, Any]:
-            return {key: value if np.isfinite(value) else None for key, value in asdict(candidate).items()}
+            return {**asdict(candidate), "agreement": finite(candidate.agreement), "sqnr_db": finite(candidate.sqnr_db)}
 
         candidates = [plain(candidate) for candidate in self.candidates]
         return {"engine": self.engine, "chosen": plain(self.chosen), "candidates": candidates}
