@@ -147,7 +147,9 @@ def test_a_stale_file_is_refused_before_anything_is_written(run, app):
 
 def test_unknown_formats_and_folders_are_named(run, app):
     (app / "src/main/resources").mkdir(parents=True)
-    with pytest.raises(SignportError, match="--format int4: unknown"):
+    with pytest.raises(SignportError, match="--format int2: unknown"):
+        embed(run, app, formats=["int2"])
+    with pytest.raises(SignportError, match=r"has no int4 file .*; run `signport export --int4` again"):
         embed(run, app, formats=["int4"])
     with pytest.raises(SignportError, match="no such folder"):
         embed(run, app / "nowhere")

@@ -238,7 +238,7 @@ def test_a_model_that_a_stream_cannot_feed_is_refused(run, card, words):
         ({"frames": 0}, f"Stream frames 0: give 1 to {FRAMES}"),
         ({"min_frames": 99}, "Stream min_frames 99"),
         ({"smoothing": 1}, "Stream smoothing 1"),
-        ({"form": "int4"}, "form 'int4' is unknown"),
+        ({"form": "int2"}, "form 'int2' is unknown"),
         ({"form": "int8"}, "model_int8.tflite: no such"),
         ({"topology": "upper_59"}, "upper_59 lacks"),
         ({"frame_rate": 30}, "frame_rate: unknown"),

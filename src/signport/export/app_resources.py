@@ -115,7 +115,7 @@ def _contents(export: Path, formats: Sequence[str]) -> dict[str, bytes]:
         entry = card["files"].get(form)
         if entry is None:
             there = ", ".join(card["files"]) or "nothing"
-            raise SignportError(f"{export}: has no {form} file (it has {there}); run `signport export` again")
+            raise SignportError(f"{export}: has no {form} file (it has {there}); run `{FORMATS[form].command}` again")
         path = export / FORMATS[form].file_name
         contents[f"{card['family']}/{path.name}"] = _verified(path, entry["sha256"], "export")
     if chosen:

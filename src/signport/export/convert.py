@@ -56,6 +56,11 @@ class Format:
         """Whether it is made for recipes that ask for it only, and not by every runtime understood."""
         return self.weight_bits < 8
 
+    @property
+    def command(self) -> str:
+        """What makes it."""
+        return f"signport export --{self.name}" if self.optional else "signport export"
+
 
 FORMATS = {
     form.name: form

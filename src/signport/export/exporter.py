@@ -179,5 +179,5 @@ def require_export(run: Run, form: str) -> bytes:
         raise SignportError(f"format {form!r} is unknown; choose one of: {', '.join(FORMATS)}")
     path = run.export_folder / FORMATS[form].file_name
     if not path.is_file():
-        raise SignportError(f"{path}: no such file; run `signport export {run.path}` first")
+        raise SignportError(f"{path}: no such file; run `{FORMATS[form].command} {run.path}` first")
     return path.read_bytes()
