@@ -7,7 +7,7 @@ held-back samples wins. So this can only end level with post-training quantizati
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import keras
@@ -23,6 +23,9 @@ from signport.quantization.deploy_layer import Precision
 from signport.quantization.fake_quant import Phase, freeze_ranges, in_phase
 from signport.quantization.low_bits import lower_weight_bits
 
+# What fine-tuning has to win over calibration alone, where both agree with float on the same share of samples: whoever
+# leaves the trained weights for less gets another model for nothing.
+_WORTH_DB = 0.5
 # The last part of the epochs runs with frozen ranges, so that weights settle on the grid that ships.
 _FROZEN_SHARE = 1 / 3
 
@@ -62,6 +65,29 @@ class Candidate:
         return (0.0 if np.isnan(self.agreement) else self.agreement, self.sqnr_db)
 
 
+@dataclass
+class Selection:
+    """All candidates so far, by epoch, and the one that is to ship.
+
+    Attributes:
+        candidates: The first is calibration alone.
+        chosen: The best of those that beat calibration by more agreement, or by half a decibel; else calibration.
+    """
+
+    candidates: list[Candidate] = field(default_factory=list)
+    chosen: Candidate | None = None
+
+    def takes(self, candidate: Candidate) -> bool:
+        """Adds a candidate and says whether it is to ship, as things stand."""
+        self.candidates.append(candidate)
+        start = self.candidates[0]
+        gain = (candidate.rank[0] - start.rank[0], candidate.sqnr_db - start.sqnr_db)
+        better = self.chosen is None or (candidate.rank > self.chosen.rank and gain >= (0.0, _WORTH_DB))
+        if better:
+            self.chosen = candidate
+        return better
+
+
 @dataclass(frozen=True)
 class Quantized:
     """The result of quantization.
@@ -77,6 +103,12 @@ class Quantized:
     candidates: tuple[Candidate, ...]
     chosen: Candidate
     engine: str = "signport"
+
+    @classmethod
+    def of(cls, deploy: keras.Model, selection: Selection, engine: str = "signport") -> "Quantized":
+        """A deploy model that has the weights and ranges of a selection's chosen candidate."""
+        assert selection.chosen is not None
+        return cls(deploy, tuple(selection.candidates), selection.chosen, engine)
 
     def to_json(self) -> dict[str, Any]:
         def plain(candidate: Candidate) -> dict[str, Any]:
@@ -127,16 +159,13 @@ def quantize(
     targets, reference = predict(teacher, training), predict(teacher, validation)
     classes = softmax_layer(model) is not None
 
-    candidates: list[Candidate] = []
-    best: list[np.ndarray] = []
+    selection, best = Selection(), list[np.ndarray]()
 
     def consider(epoch: int) -> None:
         answer = predict(student, validation)
         same = float((answer.argmax(1) == reference.argmax(1)).mean()) if classes else float("nan")
-        candidate = Candidate(epoch, same, sqnr_db(reference, answer))
-        if not candidates or candidate.rank > max(other.rank for other in candidates):
+        if selection.takes(Candidate(epoch, same, sqnr_db(reference, answer))):
             best[:] = [np.array(variable) for variable in deploy.variables]
-        candidates.append(candidate)
 
     with in_phase(Phase.SIMULATE):
         consider(0)
@@ -151,7 +180,7 @@ def quantize(
     for variable, value in zip(deploy.variables, best, strict=True):
         variable.assign(value)
     freeze_ranges(deploy)
-    return Quantized(deploy, tuple(candidates), max(candidates, key=lambda candidate: candidate.rank))
+    return Quantized.of(deploy, selection)
 
 
 def simulate(deploy: keras.Model, inputs: dict[str, np.ndarray]) -> np.ndarray:

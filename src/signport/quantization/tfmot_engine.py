@@ -22,7 +22,15 @@ from signport.models.registry import inference_batch, predict
 from signport.quantization.agreement import sqnr_db
 from signport.quantization.calibration import calibrate, representative
 from signport.quantization.deploy import deploy_form
-from signport.quantization.qat import Candidate, Quantized, Settings, relative_noise, signal_model, softmax_layer
+from signport.quantization.qat import (
+    Candidate,
+    Quantized,
+    Selection,
+    Settings,
+    relative_noise,
+    signal_model,
+    softmax_layer,
+)
 
 if TYPE_CHECKING:
     from signport.quantization.tfmot_twin import Twin
@@ -86,18 +94,15 @@ def fine_tune(
     targets, reference = predict(teacher, training), predict(teacher, validation)
     features, held_back = predict(twin.head, training), predict(twin.head, validation)
 
-    candidates: list[Candidate] = []
-    best: list[np.ndarray] = []
+    selection, best = Selection(), list[np.ndarray]()
 
     def consider(epoch: int) -> None:
         twin.settle()
         raw = twin.model.predict(held_back, batch_size=inference_batch(twin.head), verbose=0)
         answer = np.asarray(_centred(raw, classes))
         same = float((answer.argmax(1) == reference.argmax(1)).mean()) if classes else float("nan")
-        candidate = Candidate(epoch, same, sqnr_db(reference, answer))
-        if not candidates or candidate.rank > max(other.rank for other in candidates):
+        if selection.takes(Candidate(epoch, same, sqnr_db(reference, answer))):
             best[:] = twin.model.get_weights()
-        candidates.append(candidate)
 
     consider(0)
     twin.model.compile(optimizer=tf_keras.optimizers.Adam(settings.learning_rate), loss=_noise_of(classes))
@@ -108,8 +113,7 @@ def fine_tune(
         consider(epoch)
     twin.model.set_weights(best)
     twin.read_back()
-    chosen = max(candidates, key=lambda candidate: candidate.rank)
-    return Quantized(deploy, tuple(candidates), chosen, engine="tfmot"), twin
+    return Quantized.of(deploy, selection, engine="tfmot"), twin
 
 
 def _centred(answer: Any, classes: bool) -> Any:
