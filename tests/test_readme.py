@@ -68,6 +68,15 @@ def test_clips_of_signing(folder):
 
 
 @pytest.mark.slow
+def test_quantization(folder):
+    for command in blocks("Quantization", "sh")[0]:
+        run(command, folder)
+    assert (folder / "runs" / "mlp-001" / "quantization" / "compare.png").is_file()
+    assert (folder / "runs" / "mlp-001" / "quantization" / "debug.png").is_file()
+    assert (folder / "runs" / "mlp-001" / "export" / "model_int4.tflite").is_file()
+
+
+@pytest.mark.slow
 def test_own_bundle(folder):
     if not TASK.is_file():
         pytest.skip(f"{TASK} is not here; it is Google's gesture_recognizer.task, which a clone does not bring")

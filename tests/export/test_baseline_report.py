@@ -53,5 +53,5 @@ def test_the_table_shows_figures_and_says_what_is_wrong_below(tmp_path, capsys):
     assert rows["tfmot QAT"].rstrip(" │").endswith("no file")
     assert f"tfmot QAT: {REASON}" in printed
     assert "PTQ int8, head in float: int8 SQNR (dB)" in printed
-    assert "signport QAT: epoch 2 is the best of 4 candidates" in printed
+    assert "signport QAT: epoch 2 ships, of 4 candidates" in printed
     assert "40 held-back samples, Keras float accuracy 0.9000" in printed

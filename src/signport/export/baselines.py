@@ -233,7 +233,7 @@ def _choice(quantized: Quantized) -> str:
         return ""
     epoch = quantized.chosen.epoch
     what = "calibration alone" if epoch == 0 else f"epoch {epoch}"
-    return f"{what} is the best of {len(quantized.candidates)} candidates"
+    return f"{what} ships, of {len(quantized.candidates)} candidates"
 
 
 def _check(row: Row, made: bytes | str, reference: Reference, info: ModelInfo) -> Row:

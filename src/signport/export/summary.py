@@ -41,10 +41,9 @@ def print_card(card: dict[str, Any], folder: Path) -> None:
 def _quantized(form: str, told: dict[str, Any]) -> str:
     chosen = told["chosen"]
     engine = told.get("engine", "signport")  # cards of before there were two don't say
-    return (
-        f"{form} by {engine}: best of {len(told['candidates'])} candidates is epoch {chosen['epoch']} "
-        f"({'calibration alone' if chosen['epoch'] == 0 else 'fine-tuned'}, {chosen['sqnr_db']:.1f} dB on validation)"
-    )
+    what = f"epoch {chosen['epoch']} of fine-tuning" if chosen["epoch"] else "calibration alone"
+    of = f"of {len(told['candidates'])} candidates" if len(told["candidates"]) > 1 else "without fine-tuning"
+    return f"{form} by {engine}: {what} ships, {of} ({chosen['sqnr_db']:.1f} dB on validation)"
 
 
 def _figure(value: float | None, form: str) -> str:

@@ -2,8 +2,9 @@
 
 The float model is the teacher: the student is pulled to the teacher's logits (or embeddings), not to the labels, and
 with a low learning rate, because any fine-tuning drifts from the float model and hard labels make it drift further
-(design §6). The calibrated model before the first step is a candidate like every epoch's; the best by agreement on
-held-back samples wins. So this can only end level with post-training quantization, or above it.
+(design §6). The calibrated model before the first step is a candidate like every epoch's, and ships unless one of them
+agrees with float on more held-back samples, or is nearer to it by half a decibel. So this can only end level with
+post-training quantization, or above it.
 """
 
 from collections.abc import Mapping
@@ -149,7 +150,7 @@ def quantize(
         The best candidate.
 
     Raises:
-        SignportError: The model has no layer that fewer bits are for.
+        SignportError: The model has no layer that fewer bits are for, or none that is to be kept.
     """
     deploy = deploy_form(model, keep=settings.keep)
     if weight_bits < 8:
