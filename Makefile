@@ -4,6 +4,7 @@ UV_VERSION := 0.13.8
 UV := .uv/bin/uv
 RUN := .venv/bin
 WORK ?= build/export-tflite
+JOBS ?= 2
 
 export UV_PYTHON_DOWNLOADS := never
 
@@ -11,7 +12,7 @@ export UV_PYTHON_DOWNLOADS := never
 .PHONY: help setup setup-targets export-tflite test lint bench bench-quantization clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.ready ## Set up the environment in .venv, from the lock file
 
@@ -26,8 +27,8 @@ $(UV):
 export-tflite: setup ## The main job: make data, train, quantize, export, bundle, check parity; FAMILIES="mlp stgcn" picks
 	$(RUN)/python tools/export_tflite.py --work $(WORK) --families $(FAMILIES)
 
-test: setup ## Run all tests; ARGS="-k name" narrows them
-	$(RUN)/pytest $(ARGS)
+test: setup ## Run all tests in JOBS processes (2); ARGS="-k name" narrows them
+	$(RUN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 lint: setup ## Check formatting, lint and types
 	$(RUN)/ruff format --check .

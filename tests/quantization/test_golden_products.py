@@ -114,12 +114,3 @@ def test_a_channel_without_weights_keeps_its_bias():
     op.weights[1][0] = 1.5
     found = check(op, draw, ["FULLY_CONNECTED"])
     np.testing.assert_allclose(found.simulated[0][:, 0], 1.5, atol=found.grid[0])
-
-
-def test_one_scale_for_all_channels_of_a_dense_layer_is_not_what_the_converter_stores():
-    # Dense layers take per-channel weights only: the converter puts each channel on a grid of its own again.
-    draw = Draw(3, (0.0, 0.0), (0.0, 0.0))
-    kernel = draw.weight(48, 24)
-    op = OneOp(lambda x, k: tf.matmul(x, quantized_weight(k, per_channel=False)), [(48,)], [kernel])
-    with pytest.raises(AssertionError, match=r"apart|not equal"):
-        check(op, draw, ["FULLY_CONNECTED"])

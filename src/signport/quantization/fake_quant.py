@@ -209,17 +209,26 @@ class ActivationQuantizer(keras.layers.Layer):
         self.low.assign(tf.stop_gradient(keep * low + (1 - keep) * smallest))
         self.high.assign(tf.stop_gradient(keep * high + (1 - keep) * largest))
 
-    def fake(self, x: Any) -> Any:
-        """Fake-quantizes with the range as it is; in `FLOAT` and `CALIBRATE`, changes nothing."""
+    def fake(self, x: Any, bounds: tuple[Any, Any] | None = None) -> Any:
+        """Fake-quantizes with the range as it is; in `FLOAT` and `CALIBRATE`, changes nothing.
+
+        Args:
+            x: Any shape.
+            bounds: What `bounds()` says, for whoever quantizes many tensors; None asks it.
+        """
         if self.bits == 32:
             return x
-        phase, y = current_phase(), x
-        if phase in (Phase.SIMULATE, Phase.EXPORT):
-            low, high = self._bounds(exact=phase is Phase.EXPORT)
+        y = x
+        if current_phase() in (Phase.SIMULATE, Phase.EXPORT):
+            low, high = bounds or self.bounds()
             y = tf.quantization.fake_quant_with_min_max_vars(x, low, high, num_bits=self.bits)
         if (observer := _OBSERVER.get()) is not None:
             observer(self, x, y)
         return y
+
+    def bounds(self) -> tuple[Any, Any]:
+        """Smallest and largest value of the grid: numbers in `EXPORT`, tensors else."""
+        return self._bounds(exact=current_phase() is Phase.EXPORT)
 
     def _bounds(self, *, exact: bool) -> tuple[Any, Any]:
         """Smallest and largest value of the grid: constants if `exact`, else tensors."""

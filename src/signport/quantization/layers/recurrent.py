@@ -86,11 +86,14 @@ class UnrolledLstm(_LstmForm):
         recurrent = quantized_weight(self.recurrent_kernel)
         projected = tf.matmul(tf.reshape(x, [-1, features]), quantized_weight(self.kernel)) + plain_weight(self.bias)
         projected = self.projected_quantizer(projected, training=training)
-        seen: dict[str, tuple[ActivationQuantizer, list[Any]]] = {}
+        seen: dict[str, tuple[ActivationQuantizer, list[Any], tuple[Any, Any]]] = {}
 
         def fake(quantizer: ActivationQuantizer, value: Any) -> Any:
-            seen.setdefault(quantizer.name, (quantizer, []))[1].append(value)
-            return quantizer.fake(value)
+            if quantizer.name not in seen:
+                seen[quantizer.name] = quantizer, [], quantizer.bounds()
+            _, values, bounds = seen[quantizer.name]
+            values.append(value)
+            return quantizer.fake(value, bounds)
 
         hidden = cell = None
         outputs = []
@@ -110,7 +113,7 @@ class UnrolledLstm(_LstmForm):
                 cell = fake(self.cell_quantizer, kept + fake(self.taken_quantizer, take * candidate))
             hidden = self.quantizer(show * self.tanh_quantizer(tf.tanh(cell)))
             outputs.append(hidden)
-        for quantizer, values in seen.values():
+        for quantizer, values, _ in seen.values():
             quantizer.observe(*values, training=training)
         return tf.stack(outputs, axis=1) if self.return_sequences else hidden
 
