@@ -12,7 +12,7 @@ export UV_PYTHON_DOWNLOADS := never
 .PHONY: help setup setup-targets export-tflite test lint bench bench-quantization clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.ready ## Set up the environment in .venv, from the lock file
 
