@@ -16,6 +16,7 @@ from signport.landmarks.topology import UPPER_59, Topology, topology_named
 from signport.models.registry import Family
 from signport.models.sequence import (
     LANDMARKS,
+    SEQUENCE_GATES,
     BodyNormalization,
     FrameMask,
     MaskedMean,
@@ -135,5 +136,6 @@ FAMILY = Family(
     build=build,
     inputs=sequence_inputs(_TOPOLOGY.name),
     augmentation=SequenceAugmentation,
+    gates=SEQUENCE_GATES,
     describes=describe_landmarks(_TOPOLOGY.name),
 )

@@ -15,6 +15,7 @@ from signport.landmarks.topology import ISL_136
 from signport.models.registry import Family
 from signport.models.sequence import (
     LANDMARKS,
+    SEQUENCE_GATES,
     BodyNormalization,
     FrameMask,
     MaskedMean,
@@ -100,5 +101,6 @@ FAMILY = Family(
     build=build,
     inputs=sequence_inputs(_TOPOLOGY.name),
     augmentation=SequenceAugmentation,
+    gates=SEQUENCE_GATES,
     describes=describe_landmarks(_TOPOLOGY.name),
 )
