@@ -11,10 +11,10 @@ from keras import layers
 
 from signport.datasets.sequence_augmentation import SequenceAugmentation
 from signport.landmarks.topology import POSE_HANDS_75
+from signport.models.gates import SEQUENCE_GATES
 from signport.models.registry import Family
 from signport.models.sequence import (
     LANDMARKS,
-    SEQUENCE_GATES,
     BodyNormalization,
     FrameMask,
     PresentLast,

@@ -15,7 +15,6 @@ from keras import ops
 from signport.datasets.cache import LandmarkCache
 from signport.errors import SignportError
 from signport.landmarks.topology import topology_named
-from signport.models.gates import Gates
 from signport.models.preprocessing import Preprocessing
 
 # Whatever lies further out than this, in image sizes, is no landmark, and its square must stay finite in float32.
@@ -31,12 +30,6 @@ _IN_PLANE = np.array([1, 1, 0], np.float32)
 MASKED_SCORE = -1e4
 
 LANDMARKS = "landmarks"
-
-
-# A rounding that a kernel makes the other way than its simulation, or than another runtime's kernel, is read by hundreds
-# of operators here and by a handful in a dense graph. Measured on made-up signs, 160 clips a seed: 1.5 to 2.5 steps and
-# one clip in 160 between runtimes, .990 to 1.0 the same class as the simulation.
-SEQUENCE_GATES = Gates(int8_simulation_agreement=0.99, runtime_int8_steps=4, runtime_int8_agreement=0.98)
 
 
 class _SequenceConfig(Protocol):

@@ -13,10 +13,10 @@ from keras import layers, ops
 
 from signport.datasets.sequence_augmentation import SequenceAugmentation
 from signport.landmarks.topology import UPPER_59, Topology, topology_named
+from signport.models.gates import SEQUENCE_GATES
 from signport.models.registry import Family
 from signport.models.sequence import (
     LANDMARKS,
-    SEQUENCE_GATES,
     BodyNormalization,
     FrameMask,
     MaskedMean,
