@@ -347,7 +347,7 @@ def main() -> None:
     options = parser.parse_args()
     runs = options.work / "runs"
     runs.mkdir(parents=True, exist_ok=True)
-    console = Console(width=max(Console().width, 150), highlight=False)
+    console = Console(width=max(Console().width, 200), highlight=False)
 
     accuracies: dict[str, list[dict[str, Any]]] = {}
     for seed in range(options.seeds):
