@@ -28,7 +28,7 @@ export-tflite: setup ## The main job: make data, train, quantize, export, bundle
 	$(RUN)/python tools/export_tflite.py --work $(WORK) --families $(FAMILIES)
 
 test: setup ## Run all tests in JOBS processes (2); ARGS="-k name" narrows them
-	$(RUN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
+	$(RUN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup ## Check formatting, lint and types
 	$(RUN)/ruff format --check .
