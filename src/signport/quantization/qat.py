@@ -60,6 +60,12 @@ class Candidate:
     agreement: float
     sqnr_db: float
 
+    @classmethod
+    def of(cls, epoch: int, answer: np.ndarray, reference: np.ndarray, *, classes: bool) -> "Candidate":
+        """A candidate by its answer and the float model's: centred logits, or embeddings without classes."""
+        same = float((answer.argmax(1) == reference.argmax(1)).mean()) if classes else float("nan")
+        return cls(epoch, same, sqnr_db(reference, answer))
+
     @property
     def rank(self) -> tuple[float, float]:
         """Sorts candidates from worst to best."""
@@ -163,9 +169,7 @@ def quantize(
     selection, best = Selection(), list[np.ndarray]()
 
     def consider(epoch: int) -> None:
-        answer = predict(student, validation)
-        same = float((answer.argmax(1) == reference.argmax(1)).mean()) if classes else float("nan")
-        if selection.takes(Candidate(epoch, same, sqnr_db(reference, answer))):
+        if selection.takes(Candidate.of(epoch, predict(student, validation), reference, classes=classes)):
             best[:] = [np.array(variable) for variable in deploy.variables]
 
     with in_phase(Phase.SIMULATE):

@@ -19,7 +19,6 @@ import numpy as np
 
 from signport.errors import SignportError
 from signport.models.registry import inference_batch, predict
-from signport.quantization.agreement import sqnr_db
 from signport.quantization.calibration import calibrate, representative
 from signport.quantization.deploy import deploy_form
 from signport.quantization.qat import (
@@ -100,8 +99,7 @@ def fine_tune(
         twin.settle()
         raw = twin.model.predict(held_back, batch_size=inference_batch(twin.head), verbose=0)
         answer = np.asarray(_centred(raw, classes))
-        same = float((answer.argmax(1) == reference.argmax(1)).mean()) if classes else float("nan")
-        if selection.takes(Candidate(epoch, same, sqnr_db(reference, answer))):
+        if selection.takes(Candidate.of(epoch, answer, reference, classes=classes)):
             best[:] = twin.model.get_weights()
 
     consider(0)
