@@ -38,7 +38,7 @@ def test_a_program_is_found_on_the_search_path(monkeypatch, tmp_path):
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert _by_name()["chromium"].value == str(program)
+    assert _by_name()["browser"].value == str(program)
 
 
 def test_another_python_is_refused(monkeypatch):

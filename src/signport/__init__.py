@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from signport.export.debug_run import debug_quantization
     from signport.export.exporter import export as export_tflite
     from signport.export.stream import Stream
-    from signport.parity.report import parity as check_parity
+    from signport.parity.check import parity as check_parity
     from signport.training.evaluation import evaluate
     from signport.training.run import Run
     from signport.training.train import resume, train
@@ -46,7 +46,7 @@ _EXPORTS = {
     "capture_images": ("signport.datasets.image_folder", "capture_images"),
     "capture_videos": ("signport.datasets.video_folder", "capture_videos"),
     "compare_quantizers": ("signport.export.baselines", "compare_ways"),
-    "check_parity": ("signport.parity.report", "parity"),
+    "check_parity": ("signport.parity.check", "parity"),
     "debug_quantization": ("signport.export.debug_run", "debug_quantization"),
     "embed": ("signport.export.app_resources", "embed"),
     "evaluate": ("signport.training.evaluation", "evaluate"),

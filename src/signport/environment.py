@@ -34,13 +34,13 @@ _OPTIONAL_PACKAGES = {
 }
 # Program → the names it goes by, and what it is for.
 _PROGRAMS = {
-    "chromium": (("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"), "parity in the browser"),
     "node": (("node", "nodejs"), "the browser page's packages"),
     "npm": (("npm",), "the browser page's packages"),
     "java": (("java",), "the Kotlin and JVM project"),
     "mvn": (("mvn",), "the Kotlin and JVM project"),
     "adb": (("adb",), "parity on a phone"),
     "qemu-aarch64-static": (("qemu-aarch64-static", "qemu-aarch64"), "parity on arm64"),
+    "aarch64-linux-gnu-gcc": (("aarch64-linux-gnu-gcc",), "building the runner for a phone's CPU"),
 }
 
 
@@ -76,7 +76,32 @@ def survey() -> list[Finding]:
         Finding(name, next(filter(None, map(shutil.which, names)), None), False, f"{purpose}; {_SETUP_TARGETS}")
         for name, (names, purpose) in _PROGRAMS.items()
     ]
-    return [*_machine(), *packages, _hand_models(), _temporary_folder(), *optional, *programs]
+    return [*_machine(), *packages, _hand_models(), _temporary_folder(), *optional, *programs, *_target_parts()]
+
+
+def _target_parts() -> list[Finding]:
+    """What `make setup-targets` makes for parity on devices."""
+    from signport.parity import mediapipe_env
+    from signport.parity.android import bundle as android_bundle
+    from signport.parity.arm64 import root as arm64_root
+    from signport.parity.browser.page_http import PAGE_FOLDER, page_is_built
+    from signport.parity.browser.process import find_browser
+
+    try:
+        runner = android_bundle.find_bundle().folder
+    except SignportError:
+        runner = None
+    parts = {
+        "browser": (find_browser(), "Chrome, Chromium or Edge: parity in the browser"),
+        "browser page": (PAGE_FOLDER if page_is_built() else None, "parity in browsers"),
+        "Arm64 root": (Path("/") if arm64_root.native() else arm64_root.find(), "parity on arm64"),
+        f"mediapipe {mediapipe_env.VERSION}": (mediapipe_env.python(), "parity of .task files in the newest release"),
+        "Android runner": (runner, "parity on a phone's CPU"),
+    }
+    return [
+        Finding(name, str(found) if found else None, False, f"{purpose}; {_SETUP_TARGETS}")
+        for name, (found, purpose) in parts.items()
+    ]
 
 
 def _machine() -> list[Finding]:

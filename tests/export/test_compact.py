@@ -17,8 +17,8 @@ from signport.export.flatbuffer import float_softmax, name_tensors, read_model, 
 from signport.export.metadata import ModelInfo, describe, finish
 from signport.models.litert import LiteRtModel
 from signport.parity.answers import Options
-from signport.parity.desktop import run_runtime
 from signport.parity.job import Job
+from signport.parity.worker_runs import run_runtime
 from signport.quantization.calibration import calibrate
 from signport.quantization.deploy import deploy_form
 
@@ -137,8 +137,8 @@ def test_every_runtime_loads_an_unrolled_lstm_and_answers_with_the_same_bits(lst
             files[f"{form}_{kind}"] = tmp_path / f"{form}_{kind}.tflite"
             files[f"{form}_{kind}"].write_bytes(getattr(lstm, kind)[form])
     nothing = np.empty(0)
-    job = Job(tmp_path, tmp_path, {}, files, lstm.inputs, nothing, nothing, nothing, None)
-    told = run_runtime(runtime, job, Options(threads=(1,), repeats=1, warm_up=0))
+    job = Job(tmp_path, tmp_path, {}, files, lstm.inputs, nothing, {}, nothing, nothing, nothing, nothing, task=None)
+    told = run_runtime(runtime, job, Options(threads=(1,), repeats=1, warm_up=0), remedy="nothing")
     if told.status == "skipped":
         pytest.skip(told.reason)
     assert {name: answer.reason for name, answer in told.files.items()} == dict.fromkeys(files, "")

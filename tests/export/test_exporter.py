@@ -28,16 +28,20 @@ def test_the_card_tells_the_truth_about_the_files(pipeline):
 
 
 def test_golden_answers_are_the_trained_models_own(pipeline):
-    inputs, output, labels = read_golden(pipeline.head.export_folder)
-    np.testing.assert_allclose(predict(pipeline.head.model(), inputs), output, atol=1e-6)
-    assert len(labels) == len(output) == len(pipeline.head.split().test)
+    golden = read_golden(pipeline.head.export_folder)
+    np.testing.assert_allclose(predict(pipeline.head.model(), golden.inputs), golden.output, atol=1e-6)
+    real = golden.edge == ""
+    assert len(golden.labels) == len(golden.output) == len(pipeline.head.split().test) + 1
+    assert golden.edge[~real].tolist() == ["all zeros"]
+    assert [pipeline.head.classes[label] for label in golden.labels[real]] == golden.label_names[real].tolist()
 
 
 def test_every_file_answers_like_the_golden_vectors(pipeline):
-    inputs, output, _ = read_golden(pipeline.head.export_folder)
+    golden = read_golden(pipeline.head.export_folder)
     for form, tolerance in {"float32": 1e-5, "float16": 0.01, "dynamic": 0.1, "int8": 0.1}.items():
-        answers = LiteRtModel(require_export(pipeline.head, form)).predict([inputs["embedding"]])
-        assert np.abs(answers - output).max() <= tolerance, form
+        answers = LiteRtModel(require_export(pipeline.head, form)).predict([golden.inputs["embedding"]])
+        assert np.abs(answers - golden.output).max() <= tolerance, form
+        np.testing.assert_array_equal(golden.answers[form], answers)
 
 
 def test_the_int8_file_is_int8_inside_and_float_at_the_edges(pipeline):

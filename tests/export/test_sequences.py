@@ -49,20 +49,24 @@ def test_a_graph_convolution_goes_from_clips_to_files_that_hold(signs, tmp_path)
     # Clips at 25 frames a second that are thinned out to 8 frames look slower to the model.
     lengths = run.part("train").num_frames
     assert card["frame_rate"] == pytest.approx(np.median(25 * 8 / lengths), abs=1e-3)
-    inputs, answers, _ = read_golden(run.export_folder)
-    assert inputs["landmarks"].shape == (len(answers), 8, 59, 3)
-    assert np.isnan(inputs["landmarks"]).any()
+    golden = read_golden(run.export_folder)
+    assert golden.inputs["landmarks"].shape == (len(golden.output), 8, 59, 3)
+    assert np.isnan(golden.inputs["landmarks"]).any()
+    assert list(golden.edge[golden.edge != ""]) == [
+        "all zeros", "all missing", "left hand missing", "right hand missing", "one frame", "huge coordinates",
+        "tiny coordinates",
+    ]  # fmt: skip
     sp.check_parity(run).require()
 
 
 @pytest.mark.slow
 def test_a_window_that_was_filled_frame_by_frame_is_answered_as_the_clip(lstm):
     assert export(lstm).card["lstm"] == "unrolled"
-    inputs, answers, _ = read_golden(lstm.export_folder)
+    golden = read_golden(lstm.export_folder)
     stream = sp.Stream(lstm, form="float32")
-    for frame in inputs["landmarks"][0]:
+    for frame in golden.inputs["landmarks"][0]:
         stream.push(frame)
-    np.testing.assert_allclose(stream.scores, answers[0], atol=1e-5)
+    np.testing.assert_allclose(stream.scores, golden.output[0], atol=1e-5)
 
 
 @pytest.mark.slow

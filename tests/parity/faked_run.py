@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 
 from signport.export.convert import FORMATS
-from signport.export.golden import write_golden
+from signport.export.edge_cases import edge_cases
+from signport.export.golden import Golden, write_golden
 from signport.export.metadata import ModelInfo, finish
 from signport.files import sha256_bytes, write_json, write_text
 from signport.landmarks.asset_bundle import bundle_bytes, read_bundle
 from signport.landmarks.hand_detector import hand_landmarker_task
+from signport.landmarks.topology import topology_named
+from signport.models.litert import LiteRtModel
 from signport.parity import desktop
 
 CLASSES = ("None", "A", "B", "C")
@@ -111,7 +114,6 @@ def _build(export: Path) -> None:
     labels = np.arange(SAMPLES) % len(CLASSES)
     inputs = (prototypes[labels] + random.normal(0, 0.2, (SAMPLES, 63))).astype(np.float32).reshape(-1, 21, 3)
     scaled = (prototypes.T * 0.1).astype(np.float32)
-    output = _softmax(inputs.reshape(-1, 63) @ scaled)
 
     def answer(landmarks):
         import tensorflow as tf
@@ -127,7 +129,7 @@ def _build(export: Path) -> None:
         )
         (export / form.file_name).write_bytes(content)
         files[form.name] = {"file": form.file_name, "sha256": sha256_bytes(content), "bytes": len(content)}
-    write_golden(export, {"landmarks": inputs}, output, labels, [f"sample-{row}" for row in range(SAMPLES)])
+    _write_golden(export, "hand", inputs, labels, lambda values: _softmax(values.reshape(-1, 63) @ scaled))
     write_text(export / "labels.txt", "".join(f"{name}\n" for name in CLASSES))
     card = {
         "name": "faked-001",
@@ -140,6 +142,26 @@ def _build(export: Path) -> None:
         "metrics": {"test_samples": SAMPLES},
     }
     write_json(export / "card.json", card)
+
+
+def _write_golden(export: Path, topology: str, inputs: np.ndarray, labels: np.ndarray, reference) -> None:
+    """Real samples, edge cases, and what LiteRT answers to both with each file; NaN is no edge case of the hands'."""
+    cases = edge_cases({"landmarks": inputs}, topology_named(topology))
+    if topology == "hand":
+        del cases["all missing"]
+    odd = np.concatenate([case["landmarks"] for case in cases.values()])
+    values = np.concatenate([inputs, odd])
+    paths = {form.name: export / form.file_name for form in FORMATS.values()}
+    golden = Golden(
+        inputs={"landmarks": values},
+        output=reference(values),
+        labels=np.concatenate([labels, np.full(len(cases), -1)]),
+        sample_ids=np.array([*(f"sample-{row:02d}" for row in range(len(inputs))), *cases]),
+        label_names=np.array([*(CLASSES[label] for label in labels), *[""] * len(cases)]),
+        edge=np.array([*[""] * len(inputs), *cases]),
+        answers={form: LiteRtModel(path).predict([values]) for form, path in paths.items() if path.is_file()},
+    )
+    write_golden(export, golden)
 
 
 def _clip_prototypes() -> np.ndarray:
@@ -159,16 +181,18 @@ def _build_clips(export: Path) -> None:
         mean = total / tf.maximum(tf.reduce_sum(tf.cast(found, tf.float32), axis=1), 1.0)
         return tf.nn.softmax(tf.matmul(tf.reshape(mean, [1, 225]), weights))
 
-    count = np.isfinite(inputs).sum(axis=1).astype(np.float32)
-    mean = np.nansum(inputs, axis=1, dtype=np.float32) / np.maximum(count, 1)
+    def reference(values):
+        count = np.isfinite(values).sum(axis=1).astype(np.float32)
+        mean = np.nansum(values, axis=1, dtype=np.float32) / np.maximum(count, 1)
+        return _softmax(mean.reshape(len(values), -1) @ weights)
+
     export.mkdir(parents=True)
     files = {}
     for form in (FORMATS[name] for name in CLIP_FORMATS):
         content = _converted({"landmarks": (FRAMES, 75, 3)}, answer, ("probabilities", CLASSES), form)
         (export / form.file_name).write_bytes(content)
         files[form.name] = {"file": form.file_name, "sha256": sha256_bytes(content), "bytes": len(content)}
-    sample_ids = [f"clip-{row:02d}" for row in range(SAMPLES)]
-    write_golden(export, {"landmarks": inputs}, _softmax(mean.reshape(SAMPLES, -1) @ weights), labels, sample_ids)
+    _write_golden(export, "pose_hands_75", inputs, labels, reference)
     card = {
         "name": "faked-clips-001",
         "family": "lstm",

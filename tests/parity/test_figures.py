@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from tests.parity.faked_run import fresh_run
 
-from signport.parity.figures import output_step, steps_apart, weighted_accuracy, weighted_agreement
+from signport.parity.figures import (
+    mcnemar,
+    mean_steps,
+    output_step,
+    steps_apart,
+    weighted_accuracy,
+    weighted_agreement,
+)
 from signport.quantization.agreement import compare
 
 
@@ -70,3 +77,28 @@ def test_weights_count_samples():
 def test_nan_is_never_finite():
     answer = np.array([[np.nan, 1.0]], np.float32)
     assert not weighted_agreement(np.array([[0.0, 1.0]], np.float32), answer, "probabilities", np.ones(1)).finite
+
+
+def test_roundings_cancel_in_the_mean_and_a_moved_zero_point_does_not():
+    random = np.random.default_rng(0)
+    logits = random.normal(size=(400, 5))
+    rounded = logits + 0.1 * random.integers(-1, 2, logits.shape)
+    moved = logits + 0.1 * np.array([1, 0, 0, 0, 0])
+    assert mean_steps(_softmax(logits), _softmax(rounded), 0.1, "probabilities") < 0.15
+    assert mean_steps(_softmax(logits), _softmax(moved), 0.1, "probabilities") == pytest.approx(0.8, abs=1e-3)
+    assert mean_steps(logits.astype(np.float32), moved.astype(np.float32), 0.1, "embedding") == pytest.approx(
+        1, abs=1e-3
+    )
+
+
+def test_mcnemar_counts_who_alone_is_right():
+    labels = np.array([0, 0, 0, 0, 1, 1, -1])
+    floating = np.eye(2, dtype=np.float32)[[0, 0, 0, 1, 1, 0, 0]]
+    file = np.eye(2, dtype=np.float32)[[1, 1, 1, 0, 1, 0, 1]]
+    found = mcnemar(floating, file, labels)
+    assert (found.float_only, found.file_only) == (3, 1)
+    assert found.p_value == pytest.approx(0.625)  # 2 · (1 + 4) / 2⁴
+    assert mcnemar(floating, floating, labels).p_value == 1
+    assert mcnemar(floating, file, np.full(7, -1)) is None
+    many = mcnemar(np.eye(2)[np.zeros(12, int)], np.eye(2)[np.ones(12, int)], np.zeros(12, int))
+    assert many.p_value == pytest.approx(2 / 2**12)

@@ -21,7 +21,10 @@ def test_a_run_and_a_bare_copy_of_its_export_are_the_same_job(run, tmp_path):
     a, b = load_job(run), load_job(bare)
     assert list(a.files) == list(b.files) == ["float32", "float16", "dynamic", "int8"]
     np.testing.assert_array_equal(a.reference, b.reference)
-    assert a.reference.shape == (SAMPLES, len(CLASSES))
+    assert a.reference[a.real].shape == (SAMPLES, len(CLASSES))
+    assert set(a.edge[~a.real]) == {"all zeros", "huge coordinates", "tiny coordinates"}
+    assert (a.weights[a.real] == 1).all()
+    assert (a.weights[~a.real] == 0).all()
     assert (a.run, b.run) == (run, bare)
 
 

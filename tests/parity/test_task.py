@@ -9,9 +9,9 @@ from tests.parity.faked_run import CLASSES, add_task, fresh_run
 
 from signport.errors import SignportError
 from signport.models.gates import Gates
-from signport.parity.answers import Options, TaskAnswer
+from signport.parity.answers import MODES, Options, TaskAnswer
 from signport.parity.job import load_job
-from signport.parity.task import MODES, run_task, stream
+from signport.parity.task import run_task, stream
 from signport.parity.task_judgement import judge_task
 
 _IMAGES = [drawn_hand(spread=spread) for spread in (0.8, 1.0, 1.2)] + [np.zeros((120, 160, 3), np.uint8)]
@@ -27,7 +27,7 @@ def task_run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def answered(task_run):
     task = load_job(task_run).task
-    return task, run_task(task, Options())
+    return task, run_task("mediapipe", task, Options())
 
 
 def _broken(task, answer):
@@ -82,7 +82,7 @@ def test_lost_stream_frames_break_a_gate(answered):
 
 def test_a_bundle_without_images_is_skipped_not_passed(task_run):
     task = replace(load_job(task_run).task, images=(), labels=())
-    found = run_task(task, Options())
+    found = run_task("mediapipe", task, Options())
     assert (found.status, found.task.status) == ("skipped", "skipped")
     assert "export again" in found.reason
 
@@ -97,7 +97,7 @@ def test_live_stream_answers_every_frame(task_run):
 def test_a_refused_bundle_is_one_line(tmp_path):
     broken = tmp_path / "broken.task"
     broken.write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(SignportError, match=r"broken\.task.*damaged") as raised:
+    with pytest.raises(SignportError, match=r"broken\.task: .*zip archive") as raised:
         stream(broken, _IMAGES[:1], frames=3)
     assert "\n" not in str(raised.value)
 

@@ -11,9 +11,9 @@ from tests.parity.faked_run import add_task, fresh_run
 
 from signport.models.litert import LiteRtModel
 from signport.parity.answers import Options
-from signport.parity.desktop import write_job
 from signport.parity.job import load_job, task_models
 from signport.parity.worker import RUNTIMES, _measure
+from signport.parity.worker_runs import write_job
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def _work(runtime, folder):
 def test_a_worker_imports_its_own_runtime_only(job, tmp_path, runtime):
     if runtime == "tflite-runtime" and sys.version_info >= (3, 12):
         pytest.skip("tflite-runtime is built up to Python 3.11")
-    write_job(tmp_path, job, ["float32"], Options(threads=(1,), repeats=3))
+    write_job(tmp_path, job, ["float32"], Options(threads=(1,), repeats=3), (1,))
     assert _work(runtime, tmp_path) == 0
     modules = json.loads((tmp_path / "runtime.json").read_text())["modules"]
     assert modules == [RUNTIMES[runtime].package]
@@ -66,7 +66,7 @@ def test_several_inputs_reach_a_compiled_model_by_name(job, tmp_path):
     shapes = {"world_hand": (21, 3), "hand": (21, 3), "handedness": (1,)}
     inputs = {name: random.random((2, *shape), np.float32) for name, shape in shapes.items()}
     embedder = replace(job, files={"float32": path}, inputs=inputs)
-    write_job(tmp_path, embedder, ["float32"], Options(threads=(1,), repeats=3))
+    write_job(tmp_path, embedder, ["float32"], Options(threads=(1,), repeats=3), (1,))
     assert _work("compiled-model", tmp_path) == 0
     wanted = LiteRtModel(content).predict([inputs[name] for name in ("hand", "handedness", "world_hand")])
     np.testing.assert_array_equal(np.load(tmp_path / "float32.npy"), wanted)
@@ -76,7 +76,7 @@ def test_a_file_that_cannot_be_loaded_leaves_the_others_their_answers(job, tmp_p
     broken = tmp_path / "broken.tflite"
     broken.write_bytes(b"\0\0\0\0TFL3 is all there is")
     job.files["float16"] = broken
-    write_job(tmp_path, job, ["float32", "float16", "int8"], Options(threads=(1,), repeats=3))
+    write_job(tmp_path, job, ["float32", "float16", "int8"], Options(threads=(1,), repeats=3), (1,))
     assert _work("ai-edge-litert", tmp_path) == 0
     assert "error" in json.loads((tmp_path / "float16.json").read_text())
     assert not (tmp_path / "float16.npy").exists()
@@ -85,6 +85,6 @@ def test_a_file_that_cannot_be_loaded_leaves_the_others_their_answers(job, tmp_p
 
 def test_inputs_of_another_name_or_shape_are_an_error_not_an_answer(job, tmp_path):
     job.inputs["hand"] = job.inputs.pop("landmarks")
-    write_job(tmp_path, job, ["float32"], Options(threads=(1,), repeats=3))
+    write_job(tmp_path, job, ["float32"], Options(threads=(1,), repeats=3), (1,))
     assert _work("ai-edge-litert", tmp_path) == 0
     assert "inputs are landmarks, expected hand" in json.loads((tmp_path / "float32.json").read_text())["error"]

@@ -51,3 +51,16 @@ def test_a_tie_does_not_count_against_the_clear_samples():
 def test_different_shapes_are_an_error():
     with pytest.raises(ValueError, match="shapes differ"):
         compare(np.zeros((2, 3)), np.zeros((2, 4)))
+
+
+def test_top5_asks_whether_the_references_best_is_among_the_answers_best_five():
+    reference = np.full((3, 7), 0.1, np.float32)
+    reference[:, 6] = 0.4
+    answer = np.tile(np.array([0.3, 0.2, 0.15, 0.12, 0.1, 0.08, 0.05], np.float32), (3, 1))
+    assert compare(reference, answer).top5 == 0
+    answer[0] = answer[0, ::-1]
+    found = compare(reference, answer)
+    assert (found.top1, found.top5) == (pytest.approx(1 / 3), pytest.approx(1 / 3))
+    answer[1, 6] = 0.11
+    assert compare(reference, answer).top5 == pytest.approx(2 / 3)
+    assert np.isnan(compare(reference, answer, "embedding").top5)

@@ -226,3 +226,15 @@ def test_augmentation_of_another_kind_is_refused(sequence_family):
 def test_data_that_is_no_section_is_refused(tmp_path):
     with pytest.raises(SignportError, match=r"mine\.yaml: data: 3; expected a section of keys and values"):
         load_recipe(_write(tmp_path, "family: mlp\ndata: 3"))
+
+
+def test_gates_of_a_recipe_only_get_stricter():
+    recipe = load_recipe("mlp", ["gates.int8_agreement=0.995"])
+    assert recipe.gates == {"int8_agreement": 0.995}
+    assert recipe.digest == load_recipe("mlp").digest
+    with pytest.raises(
+        SignportError, match=r"gates\.int8_agreement=0\.5: gates only get stricter; give at least 0\.99"
+    ):
+        load_recipe("mlp", ["gates.int8_agreement=0.5"])
+    with pytest.raises(SignportError, match=r"gates\.speed: no such gate"):
+        load_recipe("mlp", ["gates.speed=1"])

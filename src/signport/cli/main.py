@@ -51,7 +51,8 @@ app.add_typer(capture.app, name="capture")
 app.add_typer(table.app, name="import")
 app.add_typer(cache.app, name="cache")
 app.add_typer(quantize.app, name="quantize")
-for verb in (train, evaluate, export, bundle, parity, stream, embed, inspect, doctor):
+app.add_typer(parity.app, name="parity")
+for verb in (train, evaluate, export, bundle, stream, embed, inspect, doctor):
     verb.register(app)
 
 

@@ -91,6 +91,7 @@ def model_card(
             **{form: _figures(one) for form, one in files.items()},
         },
         "gates": [gate.to_json() for gate in gates],
+        "stricter_gates": dict(run.recipe.gates),
         "quantization": {
             **_chosen(quantized["int8"], simulations["int8"]),
             "final_softmax": "float32" if run.family.output == "probabilities" else None,

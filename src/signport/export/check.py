@@ -121,6 +121,12 @@ def judge_simulation(form: str, simulation: Agreement, gates: Gates) -> list[Gat
     return found
 
 
+def judge_edge_cases(form: str, answers: np.ndarray) -> Gate:
+    """Judges the answers (edge cases, outputs) to what only a bad day brings: whatever they are, they are numbers."""
+    odd = int((~np.isfinite(answers).all(axis=1)).sum())
+    return Gate(f"{form} edge cases answered with NaN or infinity", odd, 0, "most")
+
+
 def _agreed(form: str, agreement: Agreement, wanted: float) -> Gate:
     return Gate(f"{form} agreement", agreement.top1, least_share(wanted, agreement.samples), "least")
 

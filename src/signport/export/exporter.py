@@ -12,13 +12,18 @@ import numpy as np
 from signport.errors import GateError, SignportError
 from signport.export.app_resources import CARD_FILE
 from signport.export.card import input_entries, model_card, model_labels, output_entry
-from signport.export.check import Gate, judge_simulation
+from signport.export.check import Gate, judge_edge_cases, judge_simulation
 from signport.export.convert import ALWAYS, FLOATING, FORMATS, convert
-from signport.export.golden import golden_samples, worst_margin_rows, write_golden, write_golden_images
-from signport.export.metadata import ModelInfo, finish
+from signport.export.edge_cases import edge_cases
+from signport.export.golden import Golden, golden_samples, worst_margin_rows, write_golden, write_golden_images
+from signport.export.graph_tensors import write_outlines
+from signport.export.metadata import LABELS_FILE, ModelInfo, finish
 from signport.export.packing import int4_tensors
-from signport.export.reference import Reference
+from signport.export.reference import CheckedFile, Reference
 from signport.files import atomic_folder, write_bytes, write_json, write_text
+from signport.landmarks.topology import topology_named
+from signport.models.litert import LiteRtModel
+from signport.models.registry import predict
 from signport.progress import progress_bar
 from signport.quantization.agreement import compare
 from signport.quantization.deploy import deploy_form, largest_difference
@@ -98,18 +103,23 @@ def export(
         gates = [Gate("deploy form max abs error", difference, _DEPLOY_TOLERANCE, "most")]
         gates += [gate for one in files.values() for gate in one.gates]
         for form, simulation in simulations.items():
-            gates += judge_simulation(form, simulation, run.family.gates)
+            gates += judge_simulation(form, simulation, run.gates)
         if "int4" in quantized:
             wanted = len(low_bit_layers(quantized["int4"].deploy))
             gates.append(Gate("int4 tensors in 4 bits", int4_tensors(files["int4"].content), wanted, "least"))
+        rows = worst_margin_rows(reference.answers, golden_samples(reference.inputs), run.recipe.seed)
+        golden = _golden(reference, files, rows)
+        gates += [judge_edge_cases(form, answers[golden.edge != ""]) for form, answers in golden.answers.items()]
         _require(run, gates)
         bar.advance(1, "write")
         card = model_card(reference, files, gates, quantized, simulations, settings.keep)
         with atomic_folder(run.export_folder) as folder:
             for form, one in files.items():
                 write_bytes(folder / FORMATS[form].file_name, one.content)
-            _write_golden(reference, folder)
-            write_text(folder / "labels.txt", "".join(f"{name}\n" for name in model_labels(run)))
+            write_golden(folder, golden)
+            write_outlines(folder, {form: one.content for form, one in files.items()}, golden.inputs)
+            _write_images(reference, folder)
+            write_text(folder / LABELS_FILE, "".join(f"{name}\n" for name in model_labels(run)))
             write_json(folder / CARD_FILE, card)
         bar.advance(1, f"{len(gates)} gates pass")
     return Exported(run.export_folder, card)
@@ -157,16 +167,35 @@ def _convert(reference: Reference, floating: keras.Model, quantized: dict[str, Q
         return {form: finish((folder / FORMATS[form].file_name).read_bytes(), info) for form in formats}
 
 
-def _write_golden(reference: Reference, folder: Path) -> None:
+def _golden(reference: Reference, files: dict[str, CheckedFile], rows: np.ndarray) -> Golden:
+    """Real samples of the test part, `rows` of it, then edge cases; and what every file answers to both."""
     run = reference.run
     cache, test_rows = run.cache(), np.sort(run.split().test)
-    rows = worst_margin_rows(reference.answers, golden_samples(reference.inputs), run.recipe.seed)
     inputs = {name: values[rows] for name, values in reference.inputs.items()}
-    sample_ids = [cache.sample_ids[row] for row in test_rows[rows]]
-    write_golden(folder, inputs, reference.answers[rows], reference.labels[rows], sample_ids)
+    cases = edge_cases(inputs, topology_named(run.family.topology))
+    odd = {name: np.concatenate([case[name] for case in cases.values()]) for name in inputs}
+    answers = {}
+    for form, one in files.items():
+        to_odd = LiteRtModel(one.content).predict([odd[tensor.name] for tensor in reference.model.inputs])
+        answers[form] = np.concatenate([one.answers[rows], to_odd])
+    labels, names = reference.labels[rows], np.array([*(model_labels(run) or run.classes), ""])
+    return Golden(
+        inputs={name: np.concatenate([values, odd[name]]) for name, values in inputs.items()},
+        output=np.concatenate([reference.answers[rows], predict(reference.model, odd)]),
+        labels=np.concatenate([labels, np.full(len(cases), -1)]),
+        sample_ids=np.array([*(cache.sample_ids[row] for row in test_rows[rows]), *cases]),
+        label_names=np.array([*names[labels], *[""] * len(cases)]),
+        edge=np.array([*[""] * len(rows), *cases]),
+        answers=answers,
+    )
+
+
+def _write_images(reference: Reference, folder: Path) -> None:
+    run = reference.run
     if run.family.fits_task == "head":
+        test_rows = np.sort(run.split().test)
         spread = np.random.default_rng(run.recipe.seed).permutation(test_rows)[:_GOLDEN_IMAGES]
-        write_golden_images(folder, cache, spread, run.classes)
+        write_golden_images(folder, run.cache(), spread, run.classes)
 
 
 def require_export(run: Run, form: str) -> bytes:

@@ -3,6 +3,8 @@
 import math
 import zipfile
 import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +15,35 @@ from signport.files import write_npz
 
 GOLDEN_FILE = "golden.npz"
 IMAGES_FILE = "golden_images.npz"
-_INPUT = "input_"
+_INPUT, _ANSWER = "input_", "answer_"
 _MOST_SAMPLES = 400
 _LEAST_SAMPLES = 32
 _MOST_BYTES = 16_000_000  # of inputs, uncompressed: 400 clips of 300 frames × 59 points would be 85 MB
 # What NumPy raises or passes on for a damaged npz archive.
 DAMAGED = (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError)
+
+
+@dataclass(frozen=True)
+class Golden:
+    """What any device is held to: inputs and what was answered to them. The sample axis comes first everywhere.
+
+    Attributes:
+        inputs: Input name → float32 (samples, …); NaN is a missing point.
+        output: float32 (samples, outputs) of the Keras float model.
+        labels: int64 (samples,): class index, -1 where unknown.
+        sample_ids: str (samples,).
+        label_names: str (samples,): the class in words, so that permuted classes show; "" where unknown.
+        edge: str (samples,): which edge case it is, "" for a real sample of the test part.
+        answers: Format → float32 (samples, outputs): what LiteRT answered with that file when it was exported.
+    """
+
+    inputs: Mapping[str, np.ndarray]
+    output: np.ndarray
+    labels: np.ndarray
+    sample_ids: np.ndarray
+    label_names: np.ndarray
+    edge: np.ndarray
+    answers: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def golden_samples(inputs: dict[str, np.ndarray]) -> int:
@@ -57,17 +82,18 @@ def worst_margin_rows(answers: np.ndarray, samples: int, seed: int) -> np.ndarra
     return np.sort(np.concatenate([worst, chosen]))
 
 
-def write_golden(
-    folder: Path, inputs: dict[str, np.ndarray], output: np.ndarray, labels: np.ndarray, sample_ids: list[str]
-) -> None:
-    """Writes `golden.npz`: `input_<name>`, `output`, `label` and `sample_id`, each with the sample axis first."""
+def write_golden(folder: Path, golden: Golden) -> None:
+    """Writes `golden.npz`: `input_<name>`, `output`, `label`, `sample_id`, `label_name`, `edge`, `answer_<format>`."""
     write_npz(
         folder / GOLDEN_FILE,
         {
-            **{_INPUT + name: values for name, values in inputs.items()},
-            "output": output,
-            "label": labels,
-            "sample_id": np.array(sample_ids, dtype=np.str_),
+            **{_INPUT + name: values for name, values in golden.inputs.items()},
+            "output": golden.output,
+            "label": golden.labels,
+            "sample_id": golden.sample_ids.astype(np.str_),
+            "label_name": golden.label_names.astype(np.str_),
+            "edge": golden.edge.astype(np.str_),
+            **{_ANSWER + form: values for form, values in golden.answers.items()},
         },
     )
 
@@ -103,8 +129,8 @@ def write_golden_images(folder: Path, cache: LandmarkCache, rows: np.ndarray, cl
     return len(labels)
 
 
-def read_golden(folder: Path) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """Inputs by name, the float model's outputs, and labels, each with the sample axis first.
+def read_golden(folder: Path) -> Golden:
+    """Reads `golden.npz`.
 
     Raises:
         SignportError: The file is missing or is damaged.
@@ -112,9 +138,20 @@ def read_golden(folder: Path) -> tuple[dict[str, np.ndarray], np.ndarray, np.nda
     path = folder / GOLDEN_FILE
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            inputs = {name.removeprefix(_INPUT): arrays[name] for name in arrays.files if name.startswith(_INPUT)}
-            return inputs, arrays["output"], arrays["label"]
+            return Golden(
+                inputs=_prefixed(arrays, _INPUT),
+                output=arrays["output"],
+                labels=arrays["label"].astype(np.int64),
+                sample_ids=arrays["sample_id"],
+                label_names=arrays["label_name"],
+                edge=arrays["edge"],
+                answers=_prefixed(arrays, _ANSWER),
+            )
     except FileNotFoundError:
         raise SignportError(f"{path}: no such file; run `signport export` first") from None
     except DAMAGED as error:
         raise SignportError(f"{path}: damaged golden vectors ({error}); run `signport export` again") from error
+
+
+def _prefixed(arrays: "np.lib.npyio.NpzFile", prefix: str) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): arrays[name] for name in arrays.files if name.startswith(prefix)}

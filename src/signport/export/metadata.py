@@ -19,7 +19,7 @@ from signport.landmarks.mediapipe_runtime import import_mediapipe
 
 METADATA_NAME = "TFLITE_METADATA"
 _IDENTIFIER = b"M001"
-_LABELS_FILE = "labels.txt"
+LABELS_FILE = "labels.txt"
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def append_labels(content: bytes, labels: Sequence[str]) -> bytes:
         return content
     stream = io.BytesIO(content)
     with zipfile.ZipFile(stream, "a", zipfile.ZIP_STORED) as archive:
-        archive.writestr(zipfile.ZipInfo(_LABELS_FILE, ZIP_EPOCH), "\n".join(labels) + "\n")
+        archive.writestr(zipfile.ZipInfo(LABELS_FILE, ZIP_EPOCH), "\n".join(labels) + "\n")
     return stream.getvalue()
 
 
@@ -77,7 +77,7 @@ def read_labels(content: bytes) -> list[str]:
     """The labels inside a `.tflite`; empty where it has none."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return archive.read(_LABELS_FILE).decode().splitlines() if _LABELS_FILE in archive.namelist() else []
+            return archive.read(LABELS_FILE).decode().splitlines() if LABELS_FILE in archive.namelist() else []
     except zipfile.BadZipFile:
         return []
 
@@ -120,7 +120,7 @@ def _pack(info: ModelInfo) -> bytes:
     output = _tensor(*info.output)
     if info.labels:
         labels = schema.AssociatedFileT()
-        labels.name = _LABELS_FILE
+        labels.name = LABELS_FILE
         labels.description = "Class names, one a line, in the order of the scores."
         labels.type = schema.AssociatedFileType.TENSOR_AXIS_LABELS
         output.associatedFiles = [labels]

@@ -89,7 +89,7 @@ class Reference:
         drop = None if accuracy is None or self.accuracy is None else self.accuracy - accuracy
         shapes = [(1, *tensor.shape[1:]) for tensor in self.model.inputs]
         gates = judge_graph(form, content, shapes, fused_lstm=self.fused_lstm, kept=self.kept)
-        gates += judge(form, agreement, self.run.family.gates, reference_scale=self.scale, accuracy_drop=drop)
+        gates += judge(form, agreement, self.run.gates, reference_scale=self.scale, accuracy_drop=drop)
         return CheckedFile(content, answers, agreement, accuracy, gates)
 
     def _accuracy(self, answers: np.ndarray) -> float | None:

@@ -1,5 +1,6 @@
 """What every target hands back: outputs and timings, in one schema, not yet judged."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -8,6 +9,11 @@ import numpy as np
 from signport.errors import SignportError
 
 Status = Literal["ran", "skipped", "failed"]
+
+# How a `.task` is asked: with the custom head alone (no threshold, canned gestures switched off) in each of MediaPipe's
+# running modes, and in IMAGE mode with the bundle's own thresholds.
+AS_IT_SHIPS = "as it ships"
+MODES = ("IMAGE", "VIDEO", "LIVE_STREAM", AS_IT_SHIPS)
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,7 @@ class Options:
         measure_s: When a measurement ends although calls are left, in seconds; no sooner than after 10 calls.
         timeout_s: Longest time that one runtime may take for all files, in seconds.
         stream_frames: Frames that a `.task` must answer in LIVE_STREAM mode as an endurance test; 0 leaves it out.
+        serial: adb's serial number of the Android device; None: the only one that is connected.
     """
 
     threads: tuple[int, ...] = (1, 2)
@@ -29,6 +36,7 @@ class Options:
     measure_s: float = 0.3
     timeout_s: float = 900.0
     stream_frames: int = 0
+    serial: str | None = None
 
     def __post_init__(self) -> None:
         if not self.threads or min(self.threads) < 1 or len(set(self.threads)) != len(self.threads):
@@ -55,6 +63,12 @@ class Latency:
     p95_us: float
     repeats: int
 
+    @classmethod
+    def of(cls, times_us: Sequence[float]) -> "Latency":
+        """Percentiles of timed calls, in microseconds."""
+        p5, median, p95 = (float(value) for value in np.percentile(times_us, (5, 50, 95)))
+        return cls(median, p5, p95, len(times_us))
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -65,7 +79,9 @@ class Answer:
         reason: Why it failed or was skipped.
         output: float32 (samples, outputs), the file's first output; None where it did not run.
         load_ms: Time to load the file and allocate its tensors, in milliseconds.
-        latency: Thread count → time of a call.
+        latency: Thread count → time of a call; empty where the machine is emulated, whose times mean nothing.
+        sha256: Digest of the file as the runtime's side received it; "" where it cannot tell.
+        delegated: Share of the graph's nodes that a delegate (XNNPACK, GPU) took, 0 to 1; None where it cannot tell.
     """
 
     status: Status
@@ -73,6 +89,8 @@ class Answer:
     output: np.ndarray | None = None
     load_ms: float | None = None
     latency: dict[int, Latency] = field(default_factory=dict)
+    sha256: str = ""
+    delegated: float | None = None
 
 
 @dataclass(frozen=True)
@@ -80,14 +98,16 @@ class TaskHand:
     """One golden image in a MediaPipe gesture recognizer.
 
     Attributes:
-        mode: IMAGE, VIDEO or LIVE_STREAM with the custom head alone (no threshold, canned gestures switched off), or
-            `as it ships`: IMAGE mode with the bundle's own thresholds.
+        mode: One of `MODES`.
         image: Index of the image.
         found: Whether a hand was found.
         label: The reported gesture, `` if none was.
         score: Its score.
-        own: Scores (classes,) of the bundle's embedder and custom head, run outside MediaPipe on the landmarks, world
-            landmarks and handedness that the recognizer itself returned.
+        landmarks: 21 × (x, y, z), image-normalised, as the recognizer returned them.
+        world_landmarks: 21 × (x, y, z) in metres.
+        left: Probability that it is a left hand: the score of the category `Left`, or 1 less that of `Right`.
+        own: Scores (classes,) of the bundle's embedder and custom head, run outside MediaPipe on these landmarks and
+            this handedness; see `signport.parity.task_scores`.
     """
 
     mode: str
@@ -95,6 +115,9 @@ class TaskHand:
     found: bool
     label: str = ""
     score: float = 0.0
+    landmarks: tuple[tuple[float, ...], ...] = ()
+    world_landmarks: tuple[tuple[float, ...], ...] = ()
+    left: float = 0.0
     own: tuple[float, ...] = ()
 
 
@@ -105,19 +128,23 @@ class TaskAnswer:
     Attributes:
         status: `ran`, `failed`, or `skipped` where there are no images.
         reason: Why it failed or was skipped.
-        hands: What was answered.
-        labels: The custom head's labels, in the order of its scores.
-        canned_labels: The canned head's labels.
-        latency: Time of one image in IMAGE mode.
+        modes: Those of `MODES` that the runtime has.
+        hands: What was answered, an entry a mode and image.
+        labels: The custom head's labels, in the order of its scores; filled in with the hands' `own`.
+        canned_labels: The canned head's labels; the same.
+        latency: Time of one image in IMAGE mode; None where the machine is emulated.
+        sha256: Digest of the bundle as the runtime's side received it; "" where it cannot tell.
         stream: Figures of the endurance run (see `signport.parity.stream`), if there was one.
     """
 
     status: Status
     reason: str = ""
+    modes: tuple[str, ...] = ()
     hands: tuple[TaskHand, ...] = ()
     labels: tuple[str, ...] = ()
     canned_labels: tuple[str, ...] = ()
     latency: Latency | None = None
+    sha256: str = ""
     stream: dict[str, Any] | None = None
 
 
@@ -133,6 +160,9 @@ class RuntimeAnswers:
         files: Format → answer.
         task: The `.task`, where this runtime takes one.
         peak_memory_bytes: Of the runtime's process, over all files; None where the system does not tell.
+        device: What the runtime ran on, in words by field (browser, user agent, GPU, phone, CPU …), where it is not
+            simply this machine.
+        emulated: In words, what of the machine is not real (`qemu-aarch64, cortex-a76`); "" if it all is.
     """
 
     runtime: str
@@ -142,3 +172,5 @@ class RuntimeAnswers:
     files: dict[str, Answer] = field(default_factory=dict)
     task: TaskAnswer | None = None
     peak_memory_bytes: int | None = None
+    device: dict[str, str] = field(default_factory=dict)
+    emulated: str = ""

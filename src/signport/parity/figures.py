@@ -53,6 +53,43 @@ def weighted_accuracy(answers: np.ndarray, labels: np.ndarray, weights: np.ndarr
     return Accuracy(share, low, high, int(known.sum()))
 
 
+@dataclass(frozen=True)
+class McNemar:
+    """McNemar's exact test: whether two models that answered the same samples are right equally often.
+
+    Attributes:
+        float_only: Samples that only the float model answers right.
+        file_only: Samples that only the file answers right.
+        p_value: Two-sided; the chance of so uneven a split, or a more uneven one, if both were equally good.
+    """
+
+    float_only: int
+    file_only: int
+    p_value: float
+
+
+def mcnemar(reference: np.ndarray, answers: np.ndarray, labels: np.ndarray) -> McNemar | None:
+    """McNemar's test (Psychometrika 12, 1947) with exact binomial probabilities; every golden sample counts once.
+
+    Args:
+        reference: float32 (samples, classes) of the float model.
+        answers: The same of the file.
+        labels: int64 (samples,), -1 where unknown.
+
+    Returns:
+        None where no sample has a label.
+    """
+    from scipy.stats import binomtest
+
+    known = labels >= 0
+    if not known.any():
+        return None
+    floating, file = (values[known].argmax(axis=1) == labels[known] for values in (reference, answers))
+    lost, won = int((floating & ~file).sum()), int((file & ~floating).sum())
+    p_value = float(binomtest(lost, lost + won, 0.5).pvalue) if lost + won else 1.0
+    return McNemar(lost, won, p_value)
+
+
 def share_interval(right: int, count: int) -> dict[str, Any]:
     """A plain share with its 95 % interval, for JSON."""
     low, high = wilson_interval(right, count)
@@ -146,3 +183,22 @@ def steps_apart(a: np.ndarray, b: np.ndarray, step: float, output: Literal["prob
     moved[(a < _SMALLEST_PROBABILITY) | (b < _SMALLEST_PROBABILITY)] = np.nan
     spread = np.nanmax(moved, axis=1) - np.nanmin(moved, axis=1)
     return round(float(spread.max()) / (2 * step), 3)
+
+
+def mean_steps(a: np.ndarray, b: np.ndarray, step: float, output: Literal["probabilities", "embedding"]) -> float:
+    """By how many quantization steps the logits (embedding values) of two answers differ in the mean over the samples.
+
+    Kernels that round the other way now and then differ in both directions; an output that has moved the same way in
+    every sample is a fault: a zero point, a bias, a scale.
+
+    Args:
+        a: float32 (samples, outputs).
+        b: The same of another runtime.
+        step: Scale of the int8 tensor.
+        output: What the numbers are; of probabilities, centred logits are compared.
+
+    Returns:
+        Steps of the output that moved most.
+    """
+    values = (centred_logits(a), centred_logits(b)) if output == "probabilities" else (a.astype(np.float64), b)
+    return round(float(np.abs((values[0] - values[1]).mean(axis=0)).max()) / step, 3)

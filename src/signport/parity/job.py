@@ -10,10 +10,12 @@ import numpy as np
 from signport.errors import SignportError
 from signport.export.app_resources import CARD_FILE, TASK_CARD_FILE, TASK_FILE, export_folder
 from signport.export.convert import FORMATS
-from signport.export.golden import DAMAGED, GOLDEN_FILE, IMAGES_FILE, read_golden
+from signport.export.golden import DAMAGED, GOLDEN_FILE, IMAGES_FILE, Golden, read_golden
+from signport.export.metadata import LABELS_FILE, read_labels
 from signport.files import read_json, sha256_bytes, sha256_file
 from signport.landmarks.asset_bundle import (
     CANNED_CLASSIFIER,
+    CUSTOM_CLASSIFIER,
     GESTURE_EMBEDDER,
     LANDMARKER,
     RECOGNIZER,
@@ -50,8 +52,12 @@ class Job:
         files: Format → file, in the order of the formats.
         inputs: Input name → float32 (samples, …), in the order of the model's signature.
         reference: float32 (samples, outputs): the Keras float model's answers.
+        expected: Format → float32 (samples, outputs): what LiteRT answered with that very file at its export.
         labels: int64 (samples,): class index, -1 where unknown.
-        weights: float64 (samples,): how many samples of the test part each stands for; see `sample_weights`.
+        sample_ids: str (samples,): as in the run's cache; of an edge case, its name.
+        edge: str (samples,): which edge case a sample is, "" for a real one.
+        weights: float64 (samples,): how many samples of the test part each stands for, 0 for edge cases; see
+            `sample_weights`.
         task: The `.task`, if there is one.
     """
 
@@ -61,9 +67,17 @@ class Job:
     files: dict[str, Path]
     inputs: dict[str, np.ndarray]
     reference: np.ndarray
+    expected: dict[str, np.ndarray]
     labels: np.ndarray
+    sample_ids: np.ndarray
+    edge: np.ndarray
     weights: np.ndarray
     task: TaskJob | None
+
+    @cached_property
+    def real(self) -> np.ndarray:
+        """Bool (samples,): which samples are real ones of the test part, not edge cases."""
+        return np.asarray(self.edge == "")
 
     @property
     def output(self) -> Literal["probabilities", "embedding"]:
@@ -73,7 +87,7 @@ class Job:
     @cached_property
     def scale(self) -> float:
         """What absolute errors are measured in: 1 for probabilities, the largest magnitude for embeddings."""
-        return 1.0 if self.output == "probabilities" else float(np.abs(self.reference).max())
+        return 1.0 if self.output == "probabilities" else float(np.abs(self.reference[self.real]).max())
 
 
 def load_job(path: str | Path) -> Job:
@@ -87,18 +101,25 @@ def load_job(path: str | Path) -> Job:
     """
     export = export_folder(path)
     card = _read_card(export / CARD_FILE)
-    inputs, reference, labels = read_golden(export)
-    _check_golden(export / GOLDEN_FILE, card, inputs, reference, labels)
-    run = export.parent if export.name == "export" else export
+    golden = read_golden(export)
+    _check_golden(export / GOLDEN_FILE, card, golden)
+    files = _verified_files(export, card)
+    _check_labels(export, card, files)
+    real = golden.edge == ""
+    weights = np.zeros(len(real))
+    weights[real] = sample_weights(golden.output[real], card.get("metrics", {}).get("test_samples"))
     return Job(
-        run=run,
+        run=export.parent if export.name == "export" else export,
         export=export,
         card=card,
-        files=_verified_files(export, card),
-        inputs={entry["name"]: inputs[entry["name"]] for entry in card["inputs"]},
-        reference=reference,
-        labels=labels.astype(np.int64),
-        weights=sample_weights(reference, card.get("metrics", {}).get("test_samples")),
+        files=files,
+        inputs={entry["name"]: golden.inputs[entry["name"]] for entry in card["inputs"]},
+        reference=golden.output,
+        expected=dict(golden.answers),
+        labels=golden.labels,
+        sample_ids=golden.sample_ids,
+        edge=golden.edge,
+        weights=weights,
         task=_load_task(export, tuple(card["classes"])),
     )
 
@@ -149,25 +170,53 @@ def check_digest(path: Path, expected: str, card: Path, verb: str) -> None:
         )
 
 
-def _check_golden(
-    path: Path, card: dict[str, Any], inputs: dict[str, np.ndarray], reference: np.ndarray, labels: np.ndarray
-) -> None:
+def _check_golden(path: Path, card: dict[str, Any], golden: Golden) -> None:
+    again = "run `signport export` again"
     names = [entry["name"] for entry in card["inputs"]]
-    if sorted(names) != sorted(inputs):
+    if sorted(names) != sorted(golden.inputs):
         raise SignportError(
-            f"{path}: holds inputs {', '.join(sorted(inputs)) or 'none'}, {CARD_FILE} lists {', '.join(names)}; "
-            "run `signport export` again"
+            f"{path}: holds inputs {', '.join(sorted(golden.inputs)) or 'none'}, {CARD_FILE} lists "
+            f"{', '.join(names)}; {again}"
         )
-    sizes = {len(values) for values in (*inputs.values(), reference, labels)}
-    if len(sizes) != 1 or 0 in sizes or reference.ndim != 2:
-        raise SignportError(f"{path}: empty, or its arrays differ in length; run `signport export` again")
-    if card["output"] != "embedding" and reference.shape[1] != len(card["classes"]):
-        raise SignportError(
-            f"{path}: output has {reference.shape[1]} columns, {CARD_FILE} has {len(card['classes'])} classes; "
-            "run `signport export` again"
-        )
-    if not np.isfinite(reference).all():
+    arrays = (*golden.inputs.values(), *golden.answers.values(), golden.output, golden.labels, golden.label_names)
+    sizes = {len(values) for values in (*arrays, golden.edge)}
+    if len(sizes) != 1 or 0 in sizes or golden.output.ndim != 2 or not (golden.edge == "").any():
+        raise SignportError(f"{path}: empty, or its arrays differ in length; {again}")
+    if missing := [form for form in card["files"] if form not in golden.answers]:
+        raise SignportError(f"{path}: answer_{missing[0]}: missing, though {CARD_FILE} lists that format; {again}")
+    if not np.isfinite(golden.output).all():
         raise SignportError(f"{path}: output holds NaN or infinity; the trained model is broken: train again")
+    if card["output"] == "embedding":
+        return
+    if golden.output.shape[1] != len(card["classes"]):
+        raise SignportError(
+            f"{path}: output has {golden.output.shape[1]} columns, {CARD_FILE} has {len(card['classes'])} classes; "
+            f"{again}"
+        )
+    for label, name in zip(golden.labels, golden.label_names, strict=True):
+        if label >= 0 and card["classes"][label] != name:
+            raise SignportError(
+                f"{path.parent / CARD_FILE}: classes: {label} is {card['classes'][label]!r}, a golden sample of that "
+                f"class is labelled {name!r}: labels are permuted; {again}"
+            )
+
+
+def _check_labels(export: Path, card: dict[str, Any], files: dict[str, Path]) -> None:
+    """The class names inside every file and in `labels.txt` are the card's, in its order."""
+    found = {path: read_labels(path.read_bytes()) for path in files.values()} if card["classes"] else {}
+    listed = export / LABELS_FILE
+    if card["classes"] and listed.is_file():
+        found[listed] = listed.read_text(encoding="utf-8").splitlines()
+    for path, labels in found.items():
+        if list(labels) != card["classes"]:
+            differs = next(
+                (row for row, (a, b) in enumerate(zip(labels, card["classes"], strict=False)) if a != b),
+                min(len(labels), len(card["classes"])),
+            )
+            raise SignportError(
+                f"{path}: its labels are not those of {CARD_FILE}, from number {differs} on: stale, or permuted; "
+                "run `signport export` again"
+            )
 
 
 def sample_weights(reference: np.ndarray, test_samples: int | None) -> np.ndarray:
@@ -207,6 +256,10 @@ def _load_task(export: Path, classes: tuple[str, ...]) -> TaskJob | None:
         found = models.get(f"{name}.tflite")
         if found is None or sha256_bytes(found) != digest:
             raise SignportError(f"{path}: {name} is not the one in {TASK_CARD_FILE}; run `signport bundle` again")
+    if CUSTOM_CLASSIFIER in models and tuple(read_labels(models[CUSTOM_CLASSIFIER])) != classes:
+        raise SignportError(
+            f"{path}: its custom head's labels are not those of {CARD_FILE}; run `signport bundle` again"
+        )
     images, labels = _read_images(export / IMAGES_FILE, classes)
     return TaskJob(path, card, images, labels)
 

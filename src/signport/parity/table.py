@@ -4,10 +4,11 @@ from typing import Any
 
 from signport.export.convert import FORMATS
 from signport.parity.answers import Latency
+from signport.parity.check import ParityReport
 from signport.parity.figures import Accuracy
 from signport.parity.judgement import FileResult, RuntimeResult
-from signport.parity.report import ParityReport
 
+_AGAINST = {"export": "its export", "float32": "the float32 file"}
 _LOG_WIDTH = 150  # where stdout is no terminal, rich would fold the table to 80 columns
 
 
@@ -57,7 +58,9 @@ def print_report(report: ParityReport) -> None:
         console.print(f"skipped: {words}")
     for words in report.broken:
         console.print(f"broken: {words}")
-    console.print(f"{report.status}: {report.path}")
+    for layers in report.layers:
+        console.print(f"{layers.form} against {_AGAINST[layers.against]}: {layers.verdict}")
+    console.print(f"{report.status}: {report.path}, and {report.path.with_suffix('.html').name} to look at")
 
 
 def _cells(file: FileResult, size: int, threads: list[int]) -> list[str]:

@@ -22,7 +22,12 @@ class Target:
     run: Callable[[Job, Options], list[RuntimeAnswers]]
 
 
-_MODULES = {"desktop": "signport.parity.desktop"}
+_MODULES = {
+    "desktop": "signport.parity.desktop",
+    "browser": "signport.parity.browser.target",
+    "arm64": "signport.parity.arm64.target",
+    "android": "signport.parity.android.target",
+}
 
 
 def target_names() -> tuple[str, ...]:

@@ -9,12 +9,9 @@ from signport.export.check import Gate
 from signport.files import finite
 from signport.landmarks.asset_bundle import CUSTOM_CLASSIFIER
 from signport.models.gates import Gates
-from signport.parity.answers import TaskAnswer, TaskHand
+from signport.parity.answers import AS_IT_SHIPS, MODES, TaskAnswer, TaskHand
 from signport.parity.figures import output_step, share_interval
 from signport.parity.job import TaskJob, task_models
-from signport.parity.task import AS_IT_SHIPS, MODES
-
-_HEAD_MODES = tuple(mode for mode in MODES if mode != AS_IT_SHIPS)
 
 
 def judge_task(task: TaskJob, answer: TaskAnswer, gates: Gates) -> tuple[dict[str, Any], list[Gate]]:
@@ -34,29 +31,36 @@ def judge_task(task: TaskJob, answer: TaskAnswer, gates: Gates) -> tuple[dict[st
     if answer.status == "failed":
         return figures, [Gate("task runs", 0, 1, "least")]
     by_mode = {mode: [hand for hand in answer.hands if hand.mode == mode] for mode in MODES}
+    head_modes = [mode for mode in answer.modes if mode != AS_IT_SHIPS]
     bound = _score_bound(task, gates)
     seen = [hand for hand in by_mode["IMAGE"] if hand.found]
     judged = [Gate("task images with a hand", len(seen), 1, "least")]
+    if answer.sha256:
+        other = answer.sha256 != task.card["sha256"]
+        judged.append(Gate("task read from another file", int(other), 0, "most"))
     differences = {}
-    for mode in _HEAD_MODES:
+    for mode in head_modes:
         found = [hand for hand in by_mode[mode] if hand.found]
         differences[mode] = max((_difference(hand, answer.labels) for hand in found), default=0.0)
         judged.append(Gate(f"task score difference in {mode} mode", differences[mode], bound, "most"))
         top = sum(not _is_top(hand, answer.labels, bound) for hand in found)
         judged.append(Gate(f"task answers in {mode} mode that are not the head's top class", top, 0, "most"))
-    for mode in _HEAD_MODES[1:]:
+    for mode in head_modes[1:]:
         unlike = sum(not _same(a, b, bound) for a, b in zip(by_mode["IMAGE"], by_mode[mode], strict=True))
         judged.append(Gate(f"task answers in {mode} mode unlike IMAGE mode", unlike, 0, "most"))
-    threshold = float(task.card.get("score_threshold", 0.5))
-    wrong = sum(not _as_it_ships(hand, answer, threshold, bound) for hand in by_mode[AS_IT_SHIPS] if hand.found)
-    judged.append(Gate("task answers that its own thresholds do not explain", wrong, 0, "most"))
+    if AS_IT_SHIPS in answer.modes:
+        threshold = float(task.card.get("score_threshold", 0.5))
+        wrong = sum(not _as_it_ships(hand, answer, threshold, bound) for hand in by_mode[AS_IT_SHIPS] if hand.found)
+        judged.append(Gate("task answers that its own thresholds do not explain", wrong, 0, "most"))
     if answer.stream is not None:
         lost = answer.stream["frames"] - answer.stream["answered"]
         judged.append(Gate("task LIVE_STREAM frames without an answer", lost, 0, "most"))
     known = [hand for hand in seen if task.labels[hand.image]]
     right = sum(hand.label == task.labels[hand.image] for hand in known)
     figures |= {
-        "images": len(task.images),
+        "sha256": answer.sha256 or None,
+        "modes": list(answer.modes),
+        "images": len(by_mode["IMAGE"]),
         "hands": len(seen),
         "accuracy": share_interval(right, len(known)),
         "max_abs": {mode: finite(value) for mode, value in differences.items()},

@@ -1,12 +1,14 @@
 """MediaPipe's GestureRecognizer in a process of its own: `python -m signport.parity.task_worker JOB_DIR`.
 
-It reads `job.json` and `images.npz` in JOB_DIR and appends one JSON object a finished step to `answers.jsonl`.
+It reads `job.json` and `images.npz` in JOB_DIR and appends one JSON object a finished step to `answers.jsonl`. Of other
+packages it needs NumPy and MediaPipe, from 0.10.14 to 1.2.2, so that any release can be asked in its own environment.
 
 The recognizer reports one gesture a hand: the custom head's best class that passes its threshold, else the canned
 head's, else the background (`combined_prediction_calculator.cc`). With the custom threshold at 0 and the canned head
 held to `None`, what it reports is the custom head's best class, `None` included: the head alone.
 """
 
+import hashlib
 import json
 import queue
 import sys
@@ -19,13 +21,8 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from signport.export.metadata import read_labels
-from signport.landmarks.asset_bundle import CANNED_CLASSIFIER, CUSTOM_CLASSIFIER, GESTURE_EMBEDDER
-from signport.landmarks.features import mediapipe_handedness, mediapipe_matrix
-from signport.landmarks.mediapipe_runtime import import_mediapipe
-from signport.models.litert import LiteRtModel
-from signport.parity.job import task_models
-from signport.parity.task import AS_IT_SHIPS, MODES
+from signport.landmarks.mediapipe_runtime import import_mediapipe, mediapipe_version
+from signport.parity.answers import AS_IT_SHIPS, MODES
 from signport.parity.worker import peak_memory_bytes
 
 _FRAME_MS = 33
@@ -34,25 +31,16 @@ _FRAMES_A_NOTE = 100
 
 
 class _Job:
-    """The bundle, its own models outside MediaPipe, and the images."""
+    """The bundle and the images."""
 
     def __init__(self, folder: Path) -> None:
         content = json.loads((folder / "job.json").read_text(encoding="utf-8"))
         self.steps: list[str] = content["steps"]
         self.frames: int = content["frames"]
         self.mp = import_mediapipe()
-        path = Path(content["task"])
-        self.task = path.read_bytes()
-        models = task_models(path)
-        self.embedder = LiteRtModel(models[GESTURE_EMBEDDER])
-        self.head: LiteRtModel | None = None
-        self.labels: list[str] = []
-        if CUSTOM_CLASSIFIER in models:
-            self.head = LiteRtModel(models[CUSTOM_CLASSIFIER])
-            self.labels = read_labels(models[CUSTOM_CLASSIFIER])
-        self.canned_labels = read_labels(models[CANNED_CLASSIFIER])
+        self.task = Path(content["task"]).read_bytes()
         with np.load(folder / "images.npz", allow_pickle=False) as arrays:
-            self.images = [_decode(arrays[f"image_{number}"]) for number in range(content["images"])]
+            self.images = [arrays[f"image_{number}"] for number in range(content["images"])]
 
     @contextmanager
     def recognizer(self, mode: str, head_alone: bool, callback: Any = None) -> Iterator[Any]:
@@ -77,46 +65,26 @@ class _Job:
         """An RGB image as MediaPipe takes it."""
         return self.mp.Image(image_format=self.mp.ImageFormat.SRGB, data=image)
 
-    def hand(self, number: int, result: Any) -> dict[str, Any]:
-        """What was reported for an image, beside what the bundle's own models say to the same landmarks."""
+    @staticmethod
+    def hand(number: int, result: Any) -> dict[str, Any]:
+        """What was reported for an image."""
         if not result.hand_landmarks:
             return {"image": number, "found": False}
         gestures = result.gestures[0] if result.gestures else []
+        side = result.handedness[0][0]
         return {
             "image": number,
             "found": True,
             "label": gestures[0].category_name if gestures else "",
             "score": gestures[0].score if gestures else 0.0,
-            "own": self._own_scores(self.images[number], result),
+            "landmarks": _points(result.hand_landmarks[0]),
+            "world_landmarks": _points(result.hand_world_landmarks[0]),
+            "left": side.score if side.category_name == "Left" else 1.0 - side.score,
         }
 
-    def _own_scores(self, image: np.ndarray, result: Any) -> list[float]:
-        if self.head is None:
-            return []
-        size = np.array([[image.shape[1], image.shape[0]]])
-        handedness = result.handedness[0][0]
-        left = handedness.score if handedness.category_name == "Left" else 1.0 - handedness.score
-        embedding = self.embedder.predict(
-            [
-                mediapipe_matrix(_points(result.hand_landmarks[0]), size),
-                mediapipe_handedness(np.array([left])),
-                mediapipe_matrix(_points(result.hand_world_landmarks[0])),
-            ]
-        )
-        return [float(score) for score in self.head.predict([embedding])[0]]
 
-
-def _decode(png: np.ndarray) -> np.ndarray:
-    import cv2
-
-    image = cv2.imdecode(png, cv2.IMREAD_COLOR)
-    if image is None:
-        raise ValueError("a golden image is unreadable; run `signport export` again")
-    return np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
-
-
-def _points(landmarks: Any) -> np.ndarray:
-    return np.array([[(point.x, point.y, point.z) for point in landmarks]], np.float32)
+def _points(landmarks: Any) -> list[tuple[float, float, float]]:
+    return [(point.x, point.y, point.z) for point in landmarks]
 
 
 def _image_mode(job: _Job, head_alone: bool) -> tuple[list[dict[str, Any]], list[float]]:
@@ -219,13 +187,11 @@ def main(folder: Path) -> int:
     with (folder / "answers.jsonl").open("w", encoding="utf-8") as answers:
         try:
             job = _Job(folder)
-            _append(answers, {"labels": {"custom": job.labels, "canned": job.canned_labels}})
+            _append(answers, {"version": mediapipe_version(), "sha256": hashlib.sha256(job.task).hexdigest()})
             for step in job.steps:
                 if step in ("IMAGE", AS_IT_SHIPS):
                     hands, times = _image_mode(job, head_alone=step == MODES[0])
-                    p5, median, p95 = (float(value) for value in np.percentile(times, (5, 50, 95)))
-                    latency = {"median_us": median, "p5_us": p5, "p95_us": p95, "repeats": len(times)}
-                    _append(answers, {step: hands, "latency": latency})
+                    _append(answers, {step: hands} | ({"times_us": times} if step == "IMAGE" else {}))
                 else:
                     found = {"VIDEO": _video_mode, "LIVE_STREAM": _live_mode}
                     _append(answers, {step: _stream(job, answers) if step == "stream" else found[step](job)})

@@ -1,10 +1,11 @@
-"""One runtime in a process of its own: `python -m signport.parity.worker RUNTIME JOB_DIR`.
+"""One runtime in a process of its own: `python -m signport.parity.worker RUNTIME JOB_DIR`, or this file as a script.
 
 It imports that runtime and NumPy, and nothing else of weight: two TFLite runtimes in one process share symbols and can
 crash each other. It reads `job.json` and `inputs.npz` in JOB_DIR and writes `runtime.json` once the runtime is
 imported, and `<format>.json` and `<format>.npy` as soon as a file is done, so that after a crash it is known where.
 """
 
+import hashlib
 import importlib
 import itertools
 import json
@@ -12,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,15 +29,20 @@ class Runtime:
         package: What has to be importable.
         distribution: The distribution that it comes in.
         module: Holds `Interpreter`, TFLite's own or one that answers like it.
+        resolver: Name of the `OpResolverType` in that module that chooses the kernels; "" for the default.
     """
 
     package: str
     distribution: str
     module: str
+    resolver: str = ""
 
 
 RUNTIMES = {
     "ai-edge-litert": Runtime("ai_edge_litert", "ai-edge-litert", "ai_edge_litert.interpreter"),
+    "ai-edge-litert, no XNNPACK": Runtime(
+        "ai_edge_litert", "ai-edge-litert", "ai_edge_litert.interpreter", "BUILTIN_WITHOUT_DEFAULT_DELEGATES"
+    ),
     "compiled-model": Runtime("ai_edge_litert", "ai-edge-litert", "signport.parity.compiled_model"),
     "tf.lite": Runtime("tensorflow", "tensorflow", "tensorflow.lite.python.interpreter"),
     "tflite-runtime": Runtime("tflite_runtime", "tflite-runtime", "tflite_runtime.interpreter"),
@@ -51,12 +58,16 @@ def main(runtime: str, folder: Path) -> int:
     """Runs all files of a job; returns the exit status."""
     chosen = RUNTIMES[runtime]
     try:
-        interpreter_type = importlib.import_module(chosen.module).Interpreter
+        module = importlib.import_module(chosen.module)
     except ModuleNotFoundError as error:
         # ai-edge-litert before 2.0 has no `compiled_model`: that runtime, too, is then not here.
         if (error.name or "").partition(".")[0] != chosen.package:
             raise
         return MISSING_STATUS
+    interpreter_type = module.Interpreter
+    if chosen.resolver:
+        resolver = getattr(module.OpResolverType, chosen.resolver)
+        interpreter_type = partial(interpreter_type, experimental_op_resolver_type=resolver)
     try:
         version = metadata.version(chosen.distribution)
     except metadata.PackageNotFoundError:
@@ -78,9 +89,10 @@ def main(runtime: str, folder: Path) -> int:
 def _run(
     interpreter_type: Any, path: str, inputs: dict[str, np.ndarray], job: dict[str, Any]
 ) -> tuple[np.ndarray, dict[str, Any]]:
+    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
     output: np.ndarray | None = None
-    load_ms, latency = 0.0, {}
-    for threads in job["threads"]:
+    load_ms, delegated, latency = 0.0, None, {}
+    for threads in job["threads"] or [1]:
         start = time.perf_counter()
         interpreter = interpreter_type(model_path=path, num_threads=threads)
         interpreter.allocate_tensors()
@@ -89,9 +101,36 @@ def _run(
         tensors = _in_file_order(interpreter.get_input_details(), inputs)
         if output is None:
             output = _answer(interpreter, tensors)
-        latency[threads] = _measure(interpreter, tensors, job)
+            delegated = _delegated_share(interpreter)
+        if job["threads"]:
+            latency[threads] = _measure(interpreter, tensors, job)
     assert output is not None
-    return output, {"load_ms": load_ms, "latency": latency}
+    return output, {"load_ms": load_ms, "latency": latency, "sha256": digest, "delegated": delegated}
+
+
+def _delegated_share(interpreter: Any) -> float | None:
+    """Share of the graph's nodes that a delegate computes, 0 to 1; None where the runtime does not tell.
+
+    TFLite appends a node a delegated part and keeps the nodes that it stands for, which the list does not mark: they
+    are those that lead from the part's outputs back to its inputs.
+    """
+    if not hasattr(interpreter, "_get_ops_details"):
+        return None
+    nodes = interpreter._get_ops_details()  # noqa: SLF001  there is no public way
+    own = [node for node in nodes if node["op_name"] != "DELEGATE"]
+    maker = {int(tensor): node["index"] for node in own for tensor in node["outputs"]}
+    inputs = {node["index"]: [int(tensor) for tensor in node["inputs"]] for node in own}
+    taken: set[int] = set()
+    for part in (node for node in nodes if node["op_name"] == "DELEGATE"):
+        edge = {int(tensor) for tensor in part["inputs"]}
+        waiting = [int(tensor) for tensor in part["outputs"]]
+        while waiting:
+            tensor = waiting.pop()
+            node = maker.get(tensor)
+            if tensor not in edge and node is not None and node not in taken:
+                taken.add(node)
+                waiting += inputs[node]
+    return len(taken) / len(own)
 
 
 def _in_file_order(details: list[dict[str, Any]], inputs: dict[str, np.ndarray]) -> list[tuple[int, np.ndarray]]:

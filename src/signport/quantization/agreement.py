@@ -28,6 +28,7 @@ class Agreement:
         kl: Mean Kullback-Leibler divergence of the answer from the reference, in nats; NaN for embeddings.
         top1: Share of samples with the same top class; NaN for embeddings.
         top1_clear: The same over the samples whose reference has no tie (margin above 1e-5).
+        top5: Share of samples whose reference's top class is among the answer's best five; NaN for embeddings.
     """
 
     samples: int
@@ -41,6 +42,7 @@ class Agreement:
     kl: float
     top1: float
     top1_clear: float
+    top5: float
 
 
 def centred_logits(probabilities: np.ndarray) -> np.ndarray:
@@ -73,17 +75,19 @@ def compare(
         raise ValueError(f"shapes differ: reference {reference.shape}, answer {answer.shape}")
     nan = float("nan")
     if not np.isfinite(answer).all():
-        return Agreement(len(answer), False, nan, nan, nan, nan, nan, nan, nan, nan, nan)
+        return Agreement(len(answer), False, *[nan] * 10)
     a, b = reference.astype(np.float64), answer.astype(np.float64)
     error = np.abs(a - b)
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    kl = top1 = top1_clear = nan
+    kl = top1 = top1_clear = top5 = nan
     signal, noisy = a, b
     if output == "probabilities":
         signal, noisy = centred_logits(a), centred_logits(b)
         log_a, log_b = (np.log(np.maximum(p, _SMALLEST_PROBABILITY)) for p in (a, b))
         kl = float((a * (log_a - log_b)).sum(axis=1).mean())
-        same = a.argmax(axis=1) == b.argmax(axis=1)
+        best = a.argmax(axis=1)
+        same = best == b.argmax(axis=1)
+        top5 = float((np.argsort(-b, axis=1, kind="stable")[:, :5] == best[:, None]).any(axis=1).mean())
         ranked = np.sort(a, axis=1)
         clear = ranked[:, -1] - ranked[:, -2] > TIE
         top1, top1_clear = float(same.mean()), float(same[clear].mean()) if clear.any() else 1.0
@@ -99,4 +103,5 @@ def compare(
         kl=kl,
         top1=top1,
         top1_clear=top1_clear,
+        top5=top5,
     )

@@ -201,6 +201,7 @@ class Recipe:
         data: What is trained on.
         training: How the weights are found.
         quantization: How the int8 model is made.
+        gates: Gate → bound: those of the family's `Gates` that this model's files are held to more strictly.
         logging: Where progress is written.
     """
 
@@ -213,6 +214,7 @@ class Recipe:
     data: DataRecipe = field(default_factory=DataRecipe)
     training: TrainingRecipe = field(default_factory=TrainingRecipe)
     quantization: QuantizationRecipe = field(default_factory=QuantizationRecipe)
+    gates: Mapping[str, float] = field(default_factory=dict)
     logging: LoggingRecipe = field(default_factory=LoggingRecipe)
 
     def __post_init__(self) -> None:
@@ -223,6 +225,7 @@ class Recipe:
             raise SignportError(
                 f"training.trainer: model-maker; it trains gesture heads only, not family {self.family!r}; use signport"
             )
+        family.gates.tightened(self.gates, "gates.")
         object.__setattr__(self, "model", self._of_family("model", self.model, family.config))
         augmentation = self._of_family("data.augmentation", self.data.augmentation, family.augmentation)
         object.__setattr__(self, "data", replace(self.data, augmentation=augmentation))
@@ -241,9 +244,9 @@ class Recipe:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of everything that decides the weights (not: places, device, logging, quantization)."""
+        """SHA-256 of everything that decides the weights (not: places, device, logging, quantization, gates)."""
         decides = to_mapping(self)
-        for section in ("device", "runs", "logging", "quantization"):
+        for section in ("device", "runs", "logging", "quantization", "gates"):
             del decides[section]
         del decides["data"]["cache"], decides["training"]["keep_checkpoints"]
         return sha256_bytes(json.dumps(decides, sort_keys=True).encode())

@@ -11,6 +11,7 @@ from signport.datasets.cache import LandmarkCache
 from signport.datasets.splits import PARTS, Split
 from signport.errors import SignportError
 from signport.files import read_json
+from signport.models.gates import Gates
 from signport.models.registry import Family, family_named
 from signport.training.recipe import Recipe, load_recipe
 
@@ -67,6 +68,11 @@ class Run:
     def family(self) -> Family:
         """The kind of model."""
         return family_named(self.recipe.family)
+
+    @cached_property
+    def gates(self) -> Gates:
+        """What its exported files are held to: the family's gates, or the recipe's where those are stricter."""
+        return self.family.gates.tightened(self.recipe.gates, "gates.")
 
     @cached_property
     def config(self) -> Any:

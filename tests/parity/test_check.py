@@ -5,7 +5,6 @@ import sys
 import textwrap
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from tests.parity.faked_run import (
     CLIP_FORMATS,
@@ -16,14 +15,14 @@ from tests.parity.faked_run import (
     reseal,
     without_runtime,
 )
+from tests.parity.faults import edited, scale_weights
 
 from signport.errors import GateError, SignportError
-from signport.export.flatbuffer import read_model, write_model
 from signport.export.golden import read_golden, write_golden
 from signport.files import read_json, write_json
 from signport.models.litert import LiteRtModel
 from signport.parity.answers import Options
-from signport.parity.report import parity
+from signport.parity.check import parity
 from signport.parity.table import print_report
 
 QUICK = Options(threads=(1,), repeats=5, warm_up=1)
@@ -85,7 +84,7 @@ def test_every_file_passes_in_every_runtime_and_the_table_shows_it(run, capsys):
     content = json.loads((run / "parity/parity.json").read_text())
     assert content == json.loads(json.dumps(report.content))
     runtimes = content["targets"]["desktop"]["runtimes"]
-    wanted = ["ai-edge-litert", "compiled-model", "tf.lite"]
+    wanted = ["ai-edge-litert", "ai-edge-litert, no XNNPACK", "compiled-model", "tf.lite"]
     wanted += ["tflite-runtime"] if sys.version_info < (3, 12) else []
     assert [name for name, one in runtimes.items() if one["status"] == "ran"] == wanted
     for name in wanted:
@@ -97,6 +96,10 @@ def test_every_file_passes_in_every_runtime_and_the_table_shows_it(run, capsys):
             assert found["accuracy"]["low"] < 1
             assert set(found["latency_us"]) == {"1", "2"}
             assert found["latency_us"]["1"]["p5_us"] <= found["latency_us"]["1"]["median_us"]
+        digests = {form: found["sha256"] for form, found in runtimes[name]["formats"].items()}
+        assert digests == {form: entry["sha256"] for form, entry in content["files"].items()}
+    delegated = {name: runtimes[name]["formats"]["int8"]["delegated"] for name in wanted[:3]}
+    assert delegated == {"ai-edge-litert": pytest.approx(0.6, abs=0.4), wanted[1]: 0, "compiled-model": None}
     assert runtimes["ai-edge-litert"]["formats"]["float32"]["figures"]["max_abs"] < 1e-5
     assert runtimes["ai-edge-litert"]["formats"]["int8"]["figures"]["max_abs"] > 0
     assert runtimes["tf.lite"]["formats"]["int8"]["against_reference"]["steps"] <= 1
@@ -132,9 +135,9 @@ def test_a_fused_lstm_that_was_asked_for_passes_where_it_runs_and_compiled_model
     content = fused_lstm_file()
     _only(run, "float32")
     reseal(run, "float32", content)
-    inputs, _, labels = read_golden(run / "export")
-    answers = LiteRtModel(content).predict([inputs["landmarks"]])
-    write_golden(run / "export", inputs, answers, labels, [str(row) for row in range(SAMPLES)])
+    golden = read_golden(run / "export")
+    answers = LiteRtModel(content).predict([golden.inputs["landmarks"]])
+    write_golden(run / "export", replace(golden, output=answers, answers={"float32": answers}))
     unasked = parity(run, options=QUICK)
     assert any("variable tensors: 2 (BREAKS" in words for words in unasked.broken)
     card = read_json(run / "export/card.json")
@@ -162,14 +165,7 @@ def test_a_runtimes_own_fault_shows_as_the_runtimes(run, tmp_path, monkeypatch, 
 
 
 def test_a_faulty_file_shows_as_the_files_fault(run, quick):
-    path = run / "export/model_float32.tflite"
-    model = read_model(path.read_bytes())
-    graph = model.subgraphs[0]
-    (dense,) = (one for one in graph.operators if len(one.inputs) == 3)
-    buffer = model.buffers[graph.tensors[dense.inputs[1]].buffer]
-    weights = np.frombuffer(bytes(buffer.data), np.float32) * 1.05
-    buffer.data = np.frombuffer(weights.astype(np.float32).tobytes(), np.uint8)
-    reseal(run, "float32", write_model(model))
+    reseal(run, "float32", edited((run / "export/model_float32.tflite").read_bytes(), scale_weights))
     _only(run, "float32")
     report = parity(run, options=QUICK)
     runtimes = report.content["targets"]["desktop"]["runtimes"]
@@ -191,6 +187,7 @@ def test_a_missing_runtime_is_skipped_and_says_how_to_get_it(run, tmp_path, monk
 def test_nothing_that_could_be_run_is_not_a_pass(run, tmp_path, monkeypatch, quick):
     _fake_tflite_runtime(tmp_path, monkeypatch, "raise ModuleNotFoundError(name='tflite_runtime')")
     without_runtime(monkeypatch, "ai-edge-litert")
+    without_runtime(monkeypatch, "ai-edge-litert, no XNNPACK")
     without_runtime(monkeypatch, "compiled-model")
     report = parity(run, options=QUICK)
     assert report.status == "skipped"

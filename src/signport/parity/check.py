@@ -12,14 +12,18 @@ from signport.errors import GateError, SignportError
 from signport.files import write_json
 from signport.models.gates import Gates
 from signport.models.registry import family_named
-from signport.parity.answers import Answer, Options
-from signport.parity.figures import weighted_accuracy
+from signport.parity.answers import Options
+from signport.parity.figures import Accuracy, weighted_accuracy
 from signport.parity.job import Job, load_job
-from signport.parity.judgement import REFERENCE, RuntimeResult, judge_target, skipped_words, tightened
+from signport.parity.judgement import RuntimeResult, judge_target, skipped_words, with_faults
+from signport.parity.layers import LayerTable, layer_tables
+from signport.parity.report.html import write_html
+from signport.parity.report.markdown import write_markdown
 from signport.parity.targets import target_named
 
-SCHEMA = "signport.parity/1"
+SCHEMA = "signport.parity/2"
 REPORT_FILE = "parity.json"
+_NAMED = 8  # broken gates in an error's one line; the report has all
 
 
 @dataclass(frozen=True)
@@ -31,12 +35,14 @@ class ParityReport:
         content: Its content.
         job: The job.
         results: A result a runtime, in the order of targets and runtimes.
+        layers: Operator by operator: of the files that break a gate, or of all.
     """
 
     path: Path
     content: dict[str, Any]
     job: Job
     results: list[RuntimeResult]
+    layers: list[LayerTable]
 
     @property
     def status(self) -> str:
@@ -55,7 +61,9 @@ class ParityReport:
             GateError: The message names the broken gates.
         """
         if self.status == "failed":
-            raise GateError(f"{self.path}: {len(self.broken)} gates are broken: {'; '.join(self.broken)}")
+            more = f"; and {len(self.broken) - _NAMED} more" if len(self.broken) > _NAMED else ""
+            words = "; ".join(self.broken[:_NAMED])
+            raise GateError(f"{self.path}: {len(self.broken)} gates are broken: {words}{more}")
         if self.status == "skipped":
             why = "; ".join(skipped_words(self.results))
             raise GateError(f"{self.path}: nothing could be run, so nothing is shown: {why}")
@@ -67,14 +75,18 @@ def parity(
     *,
     tighten: Mapping[str, float] | None = None,
     options: Options | None = None,
+    layers: bool = False,
 ) -> ParityReport:
-    """Compares a run's exported files with its Keras float model on every target, and writes `parity/parity.json`.
+    """Compares a run's exported files with its Keras float model on every target.
+
+    Writes `parity.json`, `parity.html` and `parity.md` into the run's `parity` folder.
 
     Args:
         run: A run, its folder, or a copy of its export folder.
         targets: Where to run; see `signport.parity.targets`.
         tighten: Gate → stricter bound than the family's (fields of `signport.models.gates.Gates`).
         options: Thread counts, repeats and the like.
+        layers: Compare every file operator by operator, not only those that break a gate.
 
     Returns:
         The report, written whatever it says. Its `require` raises where a gate is broken.
@@ -87,20 +99,22 @@ def parity(
     if not chosen:
         raise SignportError("--targets: empty; give at least one, such as desktop")
     job = load_job(getattr(run, "path", run))
-    gates = tightened(family_named(job.card["family"]).gates, dict(tighten or {}))
+    gates = family_named(job.card["family"]).gates.tightened(job.card.get("stricter_gates", {}), "gates.")
+    gates = gates.tightened(tighten or {}, "--tighten ")
     path = job.run / "parity" / REPORT_FILE
     _require_writable(path.parent)
     results: list[RuntimeResult] = []
-    reference: dict[str, Answer] = {}
     for target in chosen:
-        answers = target.run(job, options)
-        for one in answers:
-            if (target.name, one.runtime) == REFERENCE:
-                reference = one.files
-        results += judge_target(job, gates, target.name, answers, reference)
-    content = _content(job, gates, results, options, dict(tighten or {}))
+        results += judge_target(job, gates, target.name, target.run(job, options))
+    results = with_faults(results)
+    failing = {form for one in results for form, file in one.files.items() if not file.passed}
+    tables = [table for form in job.files if layers or form in failing for table in layer_tables(job, form, gates)]
+    content = _content(job, gates, results, tables, options, dict(tighten or {}))
     write_json(path, content)
-    return ParityReport(path, content, job, results)
+    report = ParityReport(path, content, job, results, tables)
+    write_markdown(report)
+    write_html(report)
+    return report
 
 
 def _require_writable(folder: Path) -> None:
@@ -114,11 +128,16 @@ def _require_writable(folder: Path) -> None:
 
 
 def _content(
-    job: Job, gates: Gates, results: list[RuntimeResult], options: Options, tighten: dict[str, float]
+    job: Job,
+    gates: Gates,
+    results: list[RuntimeResult],
+    layers: list[LayerTable],
+    options: Options,
+    tighten: dict[str, float],
 ) -> dict[str, Any]:
     broken = [words for result in results for words in result.broken()]
     ran = any(result.answers.status == "ran" for result in results)
-    floating = weighted_accuracy(job.reference, job.labels, job.weights) if job.output == "probabilities" else None
+    floating = _float_accuracy(job) if job.output == "probabilities" else None
     targets: dict[str, Any] = {}
     for result in results:
         runtimes = targets.setdefault(result.target, {"runtimes": {}})["runtimes"]
@@ -127,6 +146,8 @@ def _content(
             "reason": result.answers.reason,
             "version": result.answers.version,
             "peak_memory_bytes": result.answers.peak_memory_bytes,
+            "device": result.answers.device,
+            "emulated": result.answers.emulated,
             "formats": {form: file.to_json() for form, file in result.files.items()},
             "task": result.task or None,
         }
@@ -134,6 +155,7 @@ def _content(
     command += [f"--threads {','.join(map(str, options.threads))}", f"--repeats {options.repeats}"]
     command += [f"--tighten {name}={value:g}" for name, value in tighten.items()]
     command += [f"--stream-frames {options.stream_frames}"] if options.stream_frames else []
+    command += [f"--serial {options.serial}"] if options.serial else []
     return {
         "schema": SCHEMA,
         "status": "failed" if broken else "passed" if ran else "skipped",
@@ -143,6 +165,7 @@ def _content(
         "name": job.card.get("name"),
         "family": job.card["family"],
         "output": job.output,
+        "classes": job.card["classes"],
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": " ".join(command),
         "machine": {
@@ -151,13 +174,30 @@ def _content(
             "cores": os.cpu_count(),
             "python": platform.python_version(),
         },
-        "golden": {"samples": len(job.labels), "stand_for": round(float(job.weights.sum()))},
+        "versions": job.card.get("versions", {}),
+        "golden": {
+            "samples": int(job.real.sum()),
+            "edge_cases": job.edge[~job.real].tolist(),
+            "stand_for": round(float(job.weights.sum())),
+        },
         "gates": asdict(gates),
         "reference": {"runtime": "keras", "accuracy": asdict(floating) if floating else None},
         "files": {form: job.card["files"][form] for form in job.files},
-        "task": {"file": job.task.path.name, "sha256": job.task.card.get("sha256")} if job.task else None,
+        "task": _task_file(job),
+        "layers": [table.to_json() for table in layers],
         "targets": targets,
     }
+
+
+def _task_file(job: Job) -> dict[str, Any] | None:
+    if job.task is None:
+        return None
+    path = job.task.path
+    return {"file": path.name, "sha256": job.task.card.get("sha256"), "bytes": path.stat().st_size}
+
+
+def _float_accuracy(job: Job) -> Accuracy | None:
+    return weighted_accuracy(job.reference[job.real], job.labels[job.real], job.weights[job.real])
 
 
 def _processor() -> str:

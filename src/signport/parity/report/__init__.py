@@ -1,0 +1,1 @@
+"""What people read of a parity report: HTML, Markdown, JUnit, and two reports side by side."""
