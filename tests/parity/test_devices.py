@@ -1,5 +1,6 @@
 """Every family on every target, and the faults that each target has to notice: the matrix that parity is there for."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,7 +52,8 @@ def adb(tmp_path_factory):
 def target(request, tmp_path, monkeypatch):
     """A target that can run here; the phone is one that the tests plug in."""
     if reason := _missing(request.param):
-        pytest.skip(reason)
+        # Where everything was installed, nothing may be skipped: a missing part is a failed installation.
+        (pytest.fail if os.environ.get("SIGNPORT_ALL_TARGETS") else pytest.skip)(reason)
     if request.param == "desktop":
         without_runtime(monkeypatch, "tf.lite")  # it takes seconds to import, and tests/parity/test_report.py has it
     if request.param != "android":

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from signport.errors import SignportError
 from signport.files import sha256_file
-from signport.parity.parts import cache_folder, uv_program
+from signport.parity.parts import cache_folder, run_build, uv_program
 
 VERSION = "1.2.2"
 _REQUIREMENTS = Path(__file__).parent / "requirements" / f"mediapipe-{VERSION}.txt"
@@ -73,8 +73,4 @@ def _commands(folder: Path) -> list[list[str]]:
 
 
 if __name__ == "__main__":
-    try:
-        print(build())
-    except SignportError as error:
-        print(f"signport: error: {error}", file=sys.stderr)
-        sys.exit(error.exit_status)
+    sys.exit(run_build(build))

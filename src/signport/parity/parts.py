@@ -3,7 +3,10 @@
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
+
+from signport.errors import SignportError
 
 SETUP = "make setup-targets"
 
@@ -20,3 +23,13 @@ def uv_program() -> str | None:
     """uv, from the search path or where `make setup` puts it: in `.uv`, next to the environment that this runs in."""
     beside = str(Path(sys.prefix).parent / ".uv" / "bin")
     return shutil.which("uv", path=os.pathsep.join([os.environ.get("PATH", ""), beside]))
+
+
+def run_build(build: Callable[[], object]) -> int:
+    """Builds a part from the command line: prints where it is, or why there is none; returns the exit status."""
+    try:
+        print(build())
+    except SignportError as error:
+        print(f"signport: error: {error}", file=sys.stderr)
+        return error.exit_status
+    return 0

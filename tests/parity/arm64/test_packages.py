@@ -10,19 +10,11 @@ from signport.errors import SignportError
 from signport.parity.arm64 import packages as arm64_packages
 
 
-def _tools(folder: Path, **scripts: str) -> str:
-    folder.mkdir()
-    for name, script in scripts.items():
-        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
-        (folder / name).chmod(0o755)
-    return str(folder)
-
-
-def test_the_mirror_is_the_machines_own_where_it_has_one(tmp_path, monkeypatch):
+def test_the_mirror_is_the_machines_own_where_it_has_one(tmp_path, monkeypatch, tools):
     told = "echo http://ftp.example.org/debian-security/; echo http://ftp.example.org/debian/"
-    monkeypatch.setenv("PATH", _tools(tmp_path / "debian", **{"apt-get": told}))
+    monkeypatch.setenv("PATH", tools(tmp_path / "debian", **{"apt-get": told}))
     assert arm64_packages._mirror() == "http://ftp.example.org/debian"
-    monkeypatch.setenv("PATH", _tools(tmp_path / "ubuntu", **{"apt-get": "echo http://archive.ubuntu.com/ubuntu/"}))
+    monkeypatch.setenv("PATH", tools(tmp_path / "ubuntu", **{"apt-get": "echo http://archive.ubuntu.com/ubuntu/"}))
     assert arm64_packages._mirror() == "http://deb.debian.org/debian"
 
 
@@ -54,7 +46,7 @@ def test_apt_keeps_to_its_own_folder_and_runs_no_hook_of_the_machine(tmp_path):
 @pytest.mark.parametrize("uv", [True, False])
 def test_wheels_are_aarch64s_with_known_digests_by_uv_or_pip(tmp_path, monkeypatch, uv):
     commands = []
-    monkeypatch.setattr(arm64_packages, "_uv", lambda: "/bin/uv" if uv else None)
+    monkeypatch.setattr(arm64_packages, "uv_program", lambda: "/bin/uv" if uv else None)
     monkeypatch.setattr(arm64_packages, "_run", commands.append)
     arm64_packages.install_wheels(tmp_path / "site")
     (command,) = commands

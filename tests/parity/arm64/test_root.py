@@ -6,20 +6,12 @@ import signal
 import subprocess
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
 from signport.errors import SignportError
 from signport.parity.arm64 import packages as arm64_packages
 from signport.parity.arm64 import root as arm64_root
-
-
-@pytest.fixture
-def root():
-    if reason := arm64_root.missing():
-        pytest.skip(reason)
-    return arm64_root.find()
 
 
 @pytest.fixture
@@ -110,31 +102,23 @@ def test_another_recipe_is_another_folder(empty_cache, monkeypatch):
     assert len(folders) == 3
 
 
-def _tools(folder: Path, **scripts: str) -> str:
-    folder.mkdir()
-    for name, script in scripts.items():
-        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
-        (folder / name).chmod(0o755)
-    return str(folder)
-
-
 def _can_begin(monkeypatch, tmp_path):
     monkeypatch.setattr(arm64_root, "_no_emulator", lambda: "")
     monkeypatch.setattr(arm64_packages, "KEYRING", tmp_path / "keyring.gpg")
     (tmp_path / "keyring.gpg").touch()
 
 
-def test_a_machine_without_apt_says_so(empty_cache, tmp_path, monkeypatch):
+def test_a_machine_without_apt_says_so(empty_cache, tmp_path, monkeypatch, tools):
     _can_begin(monkeypatch, tmp_path)
-    monkeypatch.setenv("PATH", _tools(tmp_path / "tools"))
+    monkeypatch.setenv("PATH", tools(tmp_path / "tools"))
     with pytest.raises(SignportError, match="apt-get is missing"):
         arm64_root.build()
 
 
-def test_apts_own_words_are_passed_on_and_nothing_half_built_is_left(empty_cache, tmp_path, monkeypatch):
+def test_apts_own_words_are_passed_on_and_nothing_half_built_is_left(empty_cache, tmp_path, monkeypatch, tools):
     _can_begin(monkeypatch, tmp_path)
     failing = "echo 'Hit:1 http://debian'; echo 'E: Unable to locate package libc6' >&2; exit 100"
-    monkeypatch.setenv("PATH", _tools(tmp_path / "tools", **{"apt-get": failing, "dpkg-deb": "", "uv": ""}))
+    monkeypatch.setenv("PATH", tools(tmp_path / "tools", **{"apt-get": failing, "dpkg-deb": "", "uv": ""}))
     with pytest.raises(SignportError, match="apt-get ended with status 100: E: Unable to locate package libc6"):
         arm64_root.build()
     assert arm64_root.find() is None

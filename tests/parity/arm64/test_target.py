@@ -21,13 +21,6 @@ OPTIONS = Options(threads=(1,), repeats=1, timeout_s=300)
 
 
 @pytest.fixture
-def root():
-    if reason := arm64_root.missing():
-        pytest.skip(reason)
-    return arm64_root.find()
-
-
-@pytest.fixture
 def job(tmp_path_factory, tmp_path):
     return load_job(fresh_run(tmp_path_factory, tmp_path))
 

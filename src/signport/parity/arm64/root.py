@@ -22,7 +22,7 @@ from typing import Any
 from signport.errors import SignportError
 from signport.files import atomic_folder, read_json, sha256_bytes, write_json
 from signport.parity.arm64.packages import download_packages, install_wheels, packages_recipe, unpack, why_not
-from signport.parity.parts import SETUP, cache_folder
+from signport.parity.parts import SETUP, cache_folder, run_build
 from signport.parity.process import run_command
 from signport.progress import progress_bar
 
@@ -236,8 +236,4 @@ def _cpu_files() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    try:
-        print(build())
-    except SignportError as error:
-        print(f"signport: error: {error}", file=sys.stderr)
-        sys.exit(error.exit_status)
+    sys.exit(run_build(build))
