@@ -215,6 +215,15 @@ def test_a_tightened_gate_breaks_and_a_loosened_one_is_refused(run, quick):
         parity(run, tighten={"nonsense": 1})
 
 
+def test_the_recipes_stricter_gates_come_with_the_card(run, quick):
+    _only(run, "int8")
+    card = read_json(run / "export/card.json")
+    write_json(run / "export/card.json", {**card, "stricter_gates": {"int8_sqnr_db": 90}})
+    report = parity(run, options=QUICK)
+    assert report.content["gates"]["int8_sqnr_db"] == 90
+    assert any("int8 SQNR (dB)" in words for words in report.broken)
+
+
 def test_unknown_targets_are_refused(run):
     with pytest.raises(SignportError, match="'toaster': unknown"):
         parity(run, ["toaster"])

@@ -2,7 +2,9 @@
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+import shlex
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,12 +106,16 @@ def parity(
     path = job.run / "parity" / REPORT_FILE
     _require_writable(path.parent)
     results: list[RuntimeResult] = []
+    seconds: dict[str, float] = {}
     for target in chosen:
-        results += judge_target(job, gates, target.name, target.run(job, options))
+        start = time.perf_counter()
+        answers = target.run(job, options)
+        seconds[target.name] = round(time.perf_counter() - start, 1)
+        results += judge_target(job, gates, target.name, answers)
     results = with_faults(results)
     failing = {form for one in results for form, file in one.files.items() if not file.passed}
     tables = [table for form in job.files if layers or form in failing for table in layer_tables(job, form, gates)]
-    content = _content(job, gates, results, tables, options, dict(tighten or {}))
+    content = _content(job, gates, results, tables, options, dict(tighten or {}), seconds)
     write_json(path, content)
     report = ParityReport(path, content, job, results, tables)
     write_markdown(report)
@@ -134,28 +140,11 @@ def _content(
     layers: list[LayerTable],
     options: Options,
     tighten: dict[str, float],
+    seconds: dict[str, float],
 ) -> dict[str, Any]:
     broken = [words for result in results for words in result.broken()]
     ran = any(result.answers.status == "ran" for result in results)
     floating = _float_accuracy(job) if job.output == "probabilities" else None
-    targets: dict[str, Any] = {}
-    for result in results:
-        runtimes = targets.setdefault(result.target, {"runtimes": {}})["runtimes"]
-        runtimes[result.answers.runtime] = {
-            "status": result.answers.status,
-            "reason": result.answers.reason,
-            "version": result.answers.version,
-            "peak_memory_bytes": result.answers.peak_memory_bytes,
-            "device": result.answers.device,
-            "emulated": result.answers.emulated,
-            "formats": {form: file.to_json() for form, file in result.files.items()},
-            "task": result.task or None,
-        }
-    command = ["signport parity", str(job.run), f"--targets {','.join(targets)}"]
-    command += [f"--threads {','.join(map(str, options.threads))}", f"--repeats {options.repeats}"]
-    command += [f"--tighten {name}={value:g}" for name, value in tighten.items()]
-    command += [f"--stream-frames {options.stream_frames}"] if options.stream_frames else []
-    command += [f"--serial {options.serial}"] if options.serial else []
     return {
         "schema": SCHEMA,
         "status": "failed" if broken else "passed" if ran else "skipped",
@@ -167,7 +156,7 @@ def _content(
         "output": job.output,
         "classes": job.card["classes"],
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(command),
+        "command": _command(job, seconds, options, tighten),
         "machine": {
             "platform": platform.platform(),
             "processor": _processor(),
@@ -185,8 +174,34 @@ def _content(
         "files": {form: job.card["files"][form] for form in job.files},
         "task": _task_file(job),
         "layers": [table.to_json() for table in layers],
-        "targets": targets,
+        "targets": _targets(results, seconds),
     }
+
+
+def _targets(results: list[RuntimeResult], seconds: dict[str, float]) -> dict[str, Any]:
+    targets: dict[str, Any] = {name: {"seconds": spent, "runtimes": {}} for name, spent in seconds.items()}
+    for result in results:
+        targets[result.target]["runtimes"][result.answers.runtime] = {
+            "status": result.answers.status,
+            "reason": result.answers.reason,
+            "version": result.answers.version,
+            "peak_memory_bytes": result.answers.peak_memory_bytes,
+            "device": result.answers.device,
+            "emulated": result.answers.emulated,
+            "formats": {form: file.to_json() for form, file in result.files.items()},
+            "task": result.task or None,
+        }
+    return targets
+
+
+def _command(job: Job, targets: Iterable[str], options: Options, tighten: dict[str, float]) -> str:
+    """What to type to have this report made again."""
+    words = ["signport parity", shlex.quote(str(job.run)), f"--targets {','.join(targets)}"]
+    words += [f"--threads {','.join(map(str, options.threads))}", f"--repeats {options.repeats}"]
+    words += [f"--tighten {name}={value:g}" for name, value in tighten.items()]
+    words += [f"--stream-frames {options.stream_frames}"] if options.stream_frames else []
+    words += [f"--serial {options.serial}"] if options.serial else []
+    return " ".join(words)
 
 
 def _task_file(job: Job) -> dict[str, Any] | None:

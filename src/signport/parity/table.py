@@ -60,6 +60,8 @@ def print_report(report: ParityReport) -> None:
         console.print(f"broken: {words}")
     for layers in report.layers:
         console.print(f"{layers.form} against {_AGAINST[layers.against]}: {layers.verdict}")
+    seconds = ", ".join(f"{name} {found['seconds']:.0f}" for name, found in report.content["targets"].items())
+    console.print(f"seconds: {seconds}")
     console.print(f"{report.status}: {report.path}, and {report.path.with_suffix('.html').name} to look at")
 
 
