@@ -1,5 +1,6 @@
 """The README's commands, run as they stand, in its order, in an empty folder."""
 
+import json
 import os
 import re
 import shutil
@@ -74,6 +75,17 @@ def test_quantization(folder):
     assert (folder / "runs" / "mlp-001" / "quantization" / "compare.png").is_file()
     assert (folder / "runs" / "mlp-001" / "quantization" / "debug.png").is_file()
     assert (folder / "runs" / "mlp-001" / "export" / "model_int4.tflite").is_file()
+
+
+@pytest.mark.slow
+def test_parity_on_the_devices(folder):
+    for command in blocks("Parity on the devices", "sh")[0]:
+        run(command, folder)
+    assert (folder / "parity.xml").is_file()
+    report = folder / "runs" / "mlp-001" / "parity"
+    assert {path.name for path in report.iterdir()} == {"parity.json", "parity.html", "parity.md"}
+    targets = json.loads((report / "parity.json").read_text(encoding="utf-8"))["targets"]
+    assert list(targets) == ["desktop", "browser", "arm64"]
 
 
 @pytest.mark.slow

@@ -9,23 +9,23 @@ from tests.training.tiny_sequence import made_up_clips
 import signport as sp
 
 CLASSES = ("A", "B", "C", "None")
-_QUICK = ["data.augmentation.copies=0", "quantization.epochs=1", "logging.tensorboard=false"]
+_QUICK = ["data.augmentation.copies=0", "quantization.epochs=0", "logging.tensorboard=false"]
 _SIGNS = [
     "training.epochs=15",
     "training.learning_rate=0.003",
     "training.batch_size=16",
     "data.validation=0.2",
     "data.test=0.2",
-    "quantization.epochs=1",
+    "quantization.epochs=0",
     "logging.tensorboard=false",
 ]
 _SETTINGS = {
     "mlp": [*_QUICK, "training.epochs=12", "model.hidden=[32,16]"],
     "gesture_embedder": [*_QUICK, "training.epochs=12", "model.hidden=[32]"],
     "gesture_head": [*_QUICK, "training.epochs=12"],
-    "lstm": [*_SIGNS, "model.frames=8", "model.units=[8,8,8]", "model.hidden=8"],
-    "transformer": [*_SIGNS, "model.frames=8", "model.hidden=16", "model.heads=2", "model.layers=1"],
-    "stgcn": [*_SIGNS, "model.frames=8", "model.blocks=1", "model.channels=8"],
+    "lstm": [*_SIGNS, "model.frames=4", "model.units=[8,8,8]", "model.hidden=8"],
+    "transformer": [*_SIGNS, "model.frames=4", "model.hidden=16", "model.heads=2", "model.layers=1"],
+    "stgcn": [*_SIGNS, "model.frames=4", "model.blocks=1", "model.channels=8"],
 }
 FAMILIES = tuple(_SETTINGS)
 

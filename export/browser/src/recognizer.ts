@@ -15,10 +15,13 @@ export function loadTasks(base: string): Loaded {
   return { status: "ran", reason: "", version: __TASKS_VERSION__, device: {}, emulated: "" };
 }
 
+// Not 0: MediaPipe may take that for no threshold given, and go by the file's own (Python 1.2.2 does).
+const NO_THRESHOLD = 1e-6;
+
 /** The custom head alone: no threshold, and a canned head that knows the background only. */
 const HEAD_ALONE: GestureRecognizerOptions = {
-  customGesturesClassifierOptions: { scoreThreshold: 0 },
-  cannedGesturesClassifierOptions: { scoreThreshold: 0, categoryAllowlist: ["None"] },
+  customGesturesClassifierOptions: { scoreThreshold: NO_THRESHOLD },
+  cannedGesturesClassifierOptions: { scoreThreshold: NO_THRESHOLD, categoryAllowlist: ["None"] },
 };
 
 const createRecognizer = (task: Uint8Array, options: GestureRecognizerOptions): Promise<GestureRecognizer> =>

@@ -4,8 +4,8 @@ It reads `job.json` and `images.npz` in JOB_DIR and appends one JSON object a fi
 packages it needs NumPy and MediaPipe, from 0.10.14 to 1.2.2, so that any release can be asked in its own environment.
 
 The recognizer reports one gesture a hand: the custom head's best class that passes its threshold, else the canned
-head's, else the background (`combined_prediction_calculator.cc`). With the custom threshold at 0 and the canned head
-held to `None`, what it reports is the custom head's best class, `None` included: the head alone.
+head's, else the background (`combined_prediction_calculator.cc`). With the custom threshold next to 0 and the canned
+head held to `None`, what it reports is the custom head's best class, `None` included: the head alone.
 """
 
 import hashlib
@@ -26,6 +26,8 @@ from signport.parity.answers import AS_IT_SHIPS, MODES
 from signport.parity.worker import peak_memory_bytes
 
 _FRAME_MS = 33
+# Lets everything pass. 0 does not: MediaPipe 1.2.2 takes it for no threshold given, and goes by the file's own.
+_NO_THRESHOLD = 1e-6
 _ANSWER_TIMEOUT_S = 30.0
 _FRAMES_A_NOTE = 100
 
@@ -49,8 +51,8 @@ class _Job:
 
         tasks = self.mp.tasks
         alone = {
-            "custom_gesture_classifier_options": ClassifierOptions(score_threshold=0.0),
-            "canned_gesture_classifier_options": ClassifierOptions(score_threshold=0.0, category_allowlist=["None"]),
+            "custom_gesture_classifier_options": ClassifierOptions(score_threshold=_NO_THRESHOLD),
+            "canned_gesture_classifier_options": ClassifierOptions(score_threshold=_NO_THRESHOLD, category_allowlist=["None"]),
         }
         options = tasks.vision.GestureRecognizerOptions(
             base_options=tasks.BaseOptions(model_asset_buffer=self.task),
