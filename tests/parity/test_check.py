@@ -20,9 +20,12 @@ from tests.parity.faults import edited, scale_weights
 from signport.errors import GateError, SignportError
 from signport.export.golden import read_golden, write_golden
 from signport.files import read_json, write_json
+from signport.models.gates import Gates
 from signport.models.litert import LiteRtModel
-from signport.parity.answers import Options
+from signport.parity.answers import Answer, Options, RuntimeAnswers
 from signport.parity.check import parity
+from signport.parity.job import load_job
+from signport.parity.judgement import judge_target, skipped_words
 from signport.parity.table import print_report
 
 QUICK = Options(threads=(1,), repeats=5, warm_up=1)
@@ -222,6 +225,18 @@ def test_the_recipes_stricter_gates_come_with_the_card(run, quick):
     report = parity(run, options=QUICK)
     assert report.content["gates"]["int8_sqnr_db"] == 90
     assert any("int8 SQNR (dB)" in words for words in report.broken)
+
+
+def test_a_runtime_that_takes_no_file_is_skipped_not_passed(run):
+    job = load_job(run)
+    none = {form: Answer("skipped", "too new for it") for form in job.files}
+    (result,) = judge_target(job, Gates(), "browser", [RuntimeAnswers("webgpu", "ran", files=none)])
+    assert result.answers.status == "skipped"
+    assert result.answers.reason == "it takes none of these files: too new for it"
+    assert skipped_words([result])
+    some = {**none, "int8": Answer("ran", output=job.reference)}
+    (result,) = judge_target(job, Gates(), "browser", [RuntimeAnswers("webgpu", "ran", files=some)])
+    assert result.answers.status == "ran"
 
 
 def test_unknown_targets_are_refused(run):

@@ -9,7 +9,7 @@ from signport.export.check import Gate, judge, judge_edge_cases, judge_graph, le
 from signport.export.convert import FORMATS
 from signport.files import finite
 from signport.models.gates import Gates
-from signport.parity.answers import Answer, RuntimeAnswers, Status
+from signport.parity.answers import Answer, RuntimeAnswers, Status, TaskAnswer
 from signport.parity.figures import (
     Accuracy,
     McNemar,
@@ -126,12 +126,20 @@ def judge_target(job: Job, gates: Gates, target: str, answers: list[RuntimeAnswe
     from signport.parity.task_judgement import judge_task
 
     results = []
-    for one in answers:
+    for one in map(_without_empty_runs, answers):
         is_reference = (target, one.runtime) == REFERENCE
         files = {form: _judge_file(job, gates, form, answer, is_reference) for form, answer in one.files.items()}
         task, task_gates = judge_task(job.task, one.task, gates) if job.task and one.task else ({}, [])
         results.append(RuntimeResult(target, one, files, task, task_gates))
     return results
+
+
+def _without_empty_runs(answers: RuntimeAnswers) -> RuntimeAnswers:
+    """A runtime that took no file at all was skipped, even though it was there."""
+    parts: list[Answer | TaskAnswer] = [*answers.files.values(), *([answers.task] if answers.task else [])]
+    if answers.status != "ran" or not parts or any(part.status != "skipped" for part in parts):
+        return answers
+    return replace(answers, status="skipped", reason=f"it takes none of these files: {parts[0].reason}")
 
 
 def with_faults(results: list[RuntimeResult]) -> list[RuntimeResult]:

@@ -45,7 +45,7 @@ def print_report(report: ParityReport) -> None:
             continue
         path = report.job.files[form]
         for result in report.results:
-            if form in result.files:
+            if form in result.files and result.answers.status != "skipped":
                 cells = _cells(result.files[form], path.stat().st_size, threads)
                 table.add_row(*([result.target] if several else []), form, result.answers.runtime, *cells)
     table.add_section()
@@ -54,7 +54,7 @@ def print_report(report: ParityReport) -> None:
             cells = _task_cells(report, result, threads)
             table.add_row(*([result.target] if several else []), ".task", result.answers.runtime, *cells)
     console.print(table)
-    for words in report.content["skipped"]:
+    for words in (*report.content["skipped"], *_skipped_files(report)):
         console.print(f"skipped: {words}")
     for words in report.broken:
         console.print(f"broken: {words}")
@@ -65,10 +65,21 @@ def print_report(report: ParityReport) -> None:
     console.print(f"{report.status}: {report.path}, and {report.path.with_suffix('.html').name} to look at")
 
 
+def _skipped_files(report: ParityReport) -> list[str]:
+    """What runtimes that ran did not take, and why: too long for a cell."""
+    return [
+        f"{result.target} {result.answers.runtime} {form}: {file.reason}"
+        for result in report.results
+        if result.answers.status == "ran"
+        for form, file in result.files.items()
+        if file.status == "skipped"
+    ]
+
+
 def _cells(file: FileResult, size: int, threads: list[int]) -> list[str]:
     kilobytes = f"{size / 1000:.1f}"
     if file.agreement is None:
-        words = f"{'skipped' if file.status == 'skipped' else 'FAILED'}: {file.reason}"
+        words = "skipped" if file.status == "skipped" else f"FAILED: {file.reason}"
         return [kilobytes, "", "", "", "", *[""] * len(threads), words]
     found = file.agreement
     return [

@@ -52,7 +52,9 @@ class _Job:
         tasks = self.mp.tasks
         alone = {
             "custom_gesture_classifier_options": ClassifierOptions(score_threshold=_NO_THRESHOLD),
-            "canned_gesture_classifier_options": ClassifierOptions(score_threshold=_NO_THRESHOLD, category_allowlist=["None"]),
+            "canned_gesture_classifier_options": ClassifierOptions(
+                score_threshold=_NO_THRESHOLD, category_allowlist=["None"]
+            ),
         }
         options = tasks.vision.GestureRecognizerOptions(
             base_options=tasks.BaseOptions(model_asset_buffer=self.task),
