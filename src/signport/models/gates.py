@@ -31,8 +31,8 @@ class Gates:
             Measured: 59 dB and more; 26 dB with the last layer's weights scaled by 1.05.
         runtime_int8_steps: By how many quantization steps one quantized file's outputs may differ between two runtimes.
         runtime_int8_mean_steps: By how many of these steps any one output may differ in the mean over the samples:
-            roundings go both ways, a wrong zero point does not. Measured: .12 between runtimes, .33 and more for a
-            layer that takes its input's zero point off by one.
+            roundings go both ways, a wrong zero point does not. Measured: up to .13 between runtimes (.21 once, with
+            32 samples), .33 and more for a layer that takes its input's zero point off by one.
         runtime_int8_agreement: Top-1 agreement of one quantized file between two runtimes, 0 to 1.
     """
 
