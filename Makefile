@@ -60,4 +60,4 @@ android-runner: setup ## Build the native runner that parity pushes to a phone
 	$(RUN)/python tools/build_android_runner.py
 
 clean: ## Remove what the other targets made, but not the environment
-	rm -rf build .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build .mypy_cache .pytest_cache .ruff_cache src/signport/parity/browser/page export/browser/node_modules
