@@ -29,6 +29,7 @@ from signport.parity.android.bundle import (
     bundle_folders,
     sources_digest,
 )
+from signport.parity.parts import uv_program
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "export/android/runner"
@@ -110,8 +111,8 @@ def _locked_wheel() -> tuple[str, str]:
 
 
 def _library_of_wheel(target: Path, version: str, digest: str) -> Path:
-    local = ROOT / ".uv/bin/uv"
-    uv = str(local) if local.is_file() else _program("uv", "make setup")
+    if (uv := uv_program()) is None:
+        raise SignportError("uv: not installed; get it with `make setup`")
     requirements = target.with_suffix(".txt")
     requirements.write_text(f"{_WHEEL}=={version} --hash=sha256:{digest}\n", encoding="utf-8")
     command = [uv, "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes"]

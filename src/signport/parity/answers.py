@@ -1,7 +1,7 @@
 """What every target hands back: outputs and timings, in one schema, not yet judged."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -91,6 +91,10 @@ class Answer:
     latency: dict[int, Latency] = field(default_factory=dict)
     sha256: str = ""
     delegated: float | None = None
+
+    def without_times(self) -> "Answer":
+        """The same of a machine that is emulated: its times mean nothing."""
+        return replace(self, load_ms=None, latency={})
 
 
 @dataclass(frozen=True)

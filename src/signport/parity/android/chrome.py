@@ -15,12 +15,11 @@ from signport.parity.android.device import Device
 from signport.parity.android.phone import CHROME, Facts
 from signport.parity.answers import Options, RuntimeAnswers
 from signport.parity.browser.page_answers import answers_of
-from signport.parity.browser.page_http import page_is_built
+from signport.parity.browser.page_http import NOT_BUILT, page_is_built
 from signport.parity.browser.page_server import PageServer, run_page
 from signport.parity.job import Job
 
 RUNTIME = "chrome"
-_PAGE = "the page is not built; `make browser-page`"
 _SILENT = "no word from the page"
 _HINT = "unlock the phone, answer what Chrome asks at its first start, and keep the page in front"
 _LOOK_S = 2.0
@@ -46,7 +45,7 @@ def run_chrome(
         One entry a variant of the page; one for all where the page could not be opened.
     """
     if not page_is_built():
-        return [RuntimeAnswers(RUNTIME, "skipped", _PAGE)]
+        return [RuntimeAnswers(RUNTIME, "skipped", NOT_BUILT)]
     try:
         with PageServer(job, options, variants) as server, device.reversed_port(server.port):
             results = run_page(server, lambda url: _opened(device, facts, url), options.timeout_s)

@@ -56,7 +56,7 @@ class Facts:
         return replace(
             found,
             emulated="; ".join(filter(None, (self.emulated, found.emulated))),
-            files={form: replace(answer, load_ms=None, latency={}) for form, answer in found.files.items()},
+            files={form: answer.without_times() for form, answer in found.files.items()},
             task=None if task is None else replace(task, latency=None, stream=None),
             peak_memory_bytes=None,
         )

@@ -7,14 +7,14 @@ every correct kernel gives the same integers, however it rounds and even if it r
 that, input values leave 1 when divided by 4, and biases make up for what the weights add up to.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.lib.stride_tricks import sliding_window_view
 
-from signport.export.flatbuffer import write_model
+from signport.parity.graph_builder import GraphBuilder
 
 INPUT = "x"
 SAMPLES = 3
@@ -41,77 +41,6 @@ class Canary:
     content: bytes
     expected: np.ndarray
     tolerance: float | np.ndarray = 0.0
-
-
-@dataclass
-class _Graph:
-    """A graph in the making.
-
-    Attributes:
-        model: As the schema has it.
-    """
-
-    model: Any = field(default_factory=schema.ModelT)
-
-    def __post_init__(self) -> None:
-        graph = schema.SubGraphT()
-        graph.tensors, graph.operators = [], []
-        self.model.version, self.model.description = 3, "signport canary"
-        self.model.subgraphs, self.model.operatorCodes, self.model.buffers = [graph], [], [schema.BufferT()]
-
-    def tensor(
-        self, shape: tuple[int, ...], kind: int, *, scale: Any = None, zero: int = 0, axis: int = 0, data: Any = None
-    ) -> int:
-        """Adds a tensor, a constant if it has data, and returns its index."""
-        tensors = self.model.subgraphs[0].tensors
-        tensor = schema.TensorT()
-        tensor.name, tensor.shape, tensor.type = f"t{len(tensors)}", list(shape), kind
-        if scale is not None:
-            scales = np.atleast_1d(np.asarray(scale, np.float32))
-            tensor.quantization = schema.QuantizationParametersT()
-            tensor.quantization.scale = scales
-            tensor.quantization.zeroPoint = np.full(len(scales), zero, np.int64)
-            tensor.quantization.quantizedDimension = axis
-        if data is not None:
-            buffer = schema.BufferT()
-            buffer.data = np.frombuffer(data.tobytes(), np.uint8)
-            self.model.buffers.append(buffer)
-            tensor.buffer = len(self.model.buffers) - 1
-        tensors.append(tensor)
-        return len(tensors) - 1
-
-    def add(self, name: str, inputs: list[int], output: int, *, version: int = 1, options: Any = None) -> int:
-        """Adds an operator and returns its output."""
-        code, operator = schema.OperatorCodeT(), schema.OperatorT()
-        code.builtinCode = getattr(schema.BuiltinOperator, name)
-        code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), version
-        self.model.operatorCodes.append(code)
-        operator.opcodeIndex = len(self.model.operatorCodes) - 1
-        operator.inputs, operator.outputs = inputs, [output]
-        if options is not None:
-            operator.builtinOptions = options
-            operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
-        self.model.subgraphs[0].operators.append(operator)
-        return output
-
-    def reshape(self, tensor: int, shape: tuple[int, ...]) -> int:
-        """The same values in another shape."""
-        source = self.model.subgraphs[0].tensors[tensor]
-        old = source.quantization
-        scale, zero = (None, 0) if old is None else (old.scale, int(old.zeroPoint[0]))
-        output = self.tensor(shape, source.type, scale=scale, zero=zero)
-        wanted = self.tensor((len(shape),), _KIND.INT32, data=np.array(shape, np.int32))
-        options = schema.ReshapeOptionsT()
-        options.newShape = list(shape)
-        return self.add("RESHAPE", [tensor, wanted], output, options=options)
-
-    def finish(self, source: int, output: int) -> bytes:
-        """The file, its output reshaped to a row."""
-        graph = self.model.subgraphs[0]
-        row = self.reshape(output, (1, int(np.prod(graph.tensors[output].shape))))
-        graph.inputs, graph.outputs = [source], [row]
-        graph.tensors[source].name = INPUT
-        return write_model(self.model)
 
 
 def canary_inputs() -> np.ndarray:
@@ -145,15 +74,21 @@ def _weights(shape: tuple[int, ...], axis: int, seed: int) -> tuple[np.ndarray, 
     return kernel, bias, -7 + np.arange(channels) % 3
 
 
-def _quantized_input(graph: _Graph) -> tuple[int, int]:
+def _quantized_input(graph: GraphBuilder) -> tuple[int, int]:
     source = graph.tensor((1, _SIZE), _KIND.FLOAT32)
     quantized = graph.tensor((1, _SIZE), _KIND.INT8, scale=_IN_SCALE, zero=_IN_ZERO)
     return source, graph.add("QUANTIZE", [source], quantized)
 
 
-def _finish(graph: _Graph, source: int, quantized: int) -> bytes:
+def _finish(graph: GraphBuilder, source: int, quantized: int) -> bytes:
     shape = tuple(graph.model.subgraphs[0].tensors[quantized].shape)
-    return graph.finish(source, graph.add("DEQUANTIZE", [quantized], graph.tensor(shape, _KIND.FLOAT32)))
+    return _as_row(graph, source, graph.add("DEQUANTIZE", [quantized], graph.tensor(shape, _KIND.FLOAT32)))
+
+
+def _as_row(graph: GraphBuilder, source: int, output: int) -> bytes:
+    """The file, its output reshaped to a row."""
+    size = int(np.prod(graph.model.subgraphs[0].tensors[output].shape))
+    return graph.finish({INPUT: source}, graph.reshape(output, (1, size)))
 
 
 def _answer(sums: np.ndarray, exponent: Any, out_scale: float) -> np.ndarray:
@@ -170,7 +105,7 @@ def _layer(
     out: tuple[tuple[int, ...], float], options: Any,
 ) -> bytes:  # fmt: skip
     """A layer with a scale a channel, from the input in `shape` to int8 of a shape and scale."""
-    graph = _Graph()
+    graph = GraphBuilder("signport canary")
     source, quantized = _quantized_input(graph)
     scale = 2.0**exponent
     inputs = [
@@ -220,7 +155,7 @@ def _windows() -> np.ndarray:
 
 
 def _batch_matmul() -> Canary:
-    graph = _Graph()
+    graph = GraphBuilder("signport canary")
     source, quantized = _quantized_input(graph)
     inputs, out_scale = [graph.reshape(quantized, shape) for shape in _FACTORS], 0.5
     output = graph.tensor((2, 15, 15), _KIND.INT8, scale=out_scale, zero=_OUT_ZERO)
@@ -233,7 +168,7 @@ def _dynamic(units: int, seed: int) -> Canary:
     """Its input is quantized on the way, by at most half of a 255th of the input's range; that is the tolerance."""
     kernel, bias, exponent = _weights((units, _SIZE), 0, seed)
     scale = (2.0**exponent).astype(np.float32)
-    graph = _Graph()
+    graph = GraphBuilder("signport canary")
     source, output = graph.tensor((1, _SIZE), _KIND.FLOAT32), graph.tensor((1, units), _KIND.FLOAT32)
     inputs = [
         source,
@@ -245,4 +180,4 @@ def _dynamic(units: int, seed: int) -> Canary:
     graph.add("FULLY_CONNECTED", inputs, output, version=12, options=options)
     expected = (canary_inputs() @ (kernel * scale[:, None]).T + bias).astype(np.float32)
     step = np.ptp(canary_inputs(), axis=1, keepdims=True) / 255
-    return Canary(graph.finish(source, output), expected, step / 2 * np.abs(kernel * scale[:, None]).sum(axis=1))
+    return Canary(_as_row(graph, source, output), expected, step / 2 * np.abs(kernel * scale[:, None]).sum(axis=1))

@@ -66,7 +66,7 @@ def _answer(form: str, answers: RuntimeAnswers) -> Answer:
     """A file's answer without the time that the emulator took to load it."""
     if answers.status != "ran":
         return Answer("failed", answers.reason)
-    return replace(answers.files[form], load_ms=None)
+    return answers.files[form].without_times()
 
 
 def launch(root: Path, cpu: str, runtime: str, folder: Path, timeout_s: float) -> Ended:

@@ -253,18 +253,8 @@ def answers_of(results: PageResults, job: Job, prefix: str = "") -> list[Runtime
     for name, one in results.variants.items():
         status = "failed" if one.status == "waiting" else one.status
         reason = one.reason or ("" if one.status == "ran" else results.ended or "the page never got to it")
-        files = {
-            form: Answer(
-                answer.status,
-                answer.reason,
-                answer.output,
-                answer.load_ms if not one.emulated else None,
-                {} if one.emulated else answer.latency,
-                answer.sha256,
-                answer.delegated,
-            )
-            for form, answer in ((form, one.files[form]) for form in one.parts if form in one.files)
-        }
+        answered = {form: one.files[form] for form in one.parts if form in one.files}
+        files = {form: answer.without_times() if one.emulated else answer for form, answer in answered.items()}
         task = None
         if name == TASK and job.task is not None and not job.task.images:
             task = TaskAnswer("skipped", NO_IMAGES)

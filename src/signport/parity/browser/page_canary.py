@@ -9,7 +9,8 @@ this model, so that they run again as soon as LiteRT.js is mended.
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from signport.export.flatbuffer import builtin_code, read_model, write_model
+from signport.export.flatbuffer import builtin_code, read_model
+from signport.parity.graph_builder import GraphBuilder
 
 LEFT, RIGHT = "left", "right"
 _SIZE = 32
@@ -37,43 +38,15 @@ def canary_answer() -> np.ndarray:
 
 def canary_file() -> bytes:
     """The `.tflite`: QUANTIZE both inputs, BATCH_MATMUL, DEQUANTIZE."""
-    model, graph = schema.ModelT(), schema.SubGraphT()
-    model.version, model.description = 3, "signport canary for LiteRT.js on threads"
-    model.subgraphs, model.operatorCodes, model.buffers = [graph], [], [schema.BufferT()]
-    graph.tensors, graph.operators = [], []
-    factors = []
+    graph, kind = GraphBuilder("signport canary for LiteRT.js on threads"), schema.TensorType
+    sources, factors = {}, []
     for name, shape in ((LEFT, (1, 1, _SIZE)), (RIGHT, (1, _SIZE, _SIZE))):
-        source = _tensor(graph, name, shape, None)
-        factors.append(_operator(model, "QUANTIZE", 1, [source], _tensor(graph, f"{name}_int8", shape, _SCALE)))
-    shape = (1, 1, _SIZE)
-    product = _operator(model, "BATCH_MATMUL", 2, factors, _tensor(graph, "product_int8", shape, _SCALE**2))
-    graph.operators[-1].builtinOptions = schema.BatchMatMulOptionsT()
-    graph.operators[-1].builtinOptionsType = schema.BuiltinOptions.BatchMatMulOptions
-    output = _operator(model, "DEQUANTIZE", 2, [product], _tensor(graph, "product", shape, None))
-    graph.inputs, graph.outputs = [0, 2], [output]
-    return write_model(model)
-
-
-def _tensor(graph: schema.SubGraphT, name: str, shape: tuple[int, ...], scale: float | None) -> int:
-    tensor = schema.TensorT()
-    tensor.name, tensor.shape = name, list(shape)
-    tensor.type = schema.TensorType.FLOAT32 if scale is None else schema.TensorType.INT8
-    if scale is not None:
-        tensor.quantization = schema.QuantizationParametersT()
-        tensor.quantization.scale, tensor.quantization.zeroPoint = [scale], [0]
-    graph.tensors.append(tensor)
-    return len(graph.tensors) - 1
-
-
-def _operator(model: schema.ModelT, name: str, version: int, inputs: list[int], output: int) -> int:
-    code, operator = schema.OperatorCodeT(), schema.OperatorT()
-    code.builtinCode = getattr(schema.BuiltinOperator, name)
-    code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), version
-    model.operatorCodes.append(code)
-    operator.opcodeIndex = len(model.operatorCodes) - 1
-    operator.inputs, operator.outputs = inputs, [output]
-    model.subgraphs[0].operators.append(operator)
-    return output
+        sources[name] = graph.tensor(shape, kind.FLOAT32)
+        factors.append(graph.add("QUANTIZE", [sources[name]], graph.tensor(shape, kind.INT8, scale=_SCALE)))
+    product = graph.tensor((1, 1, _SIZE), kind.INT8, scale=_SCALE**2)
+    graph.add("BATCH_MATMUL", factors, product, version=2, options=schema.BatchMatMulOptionsT())
+    output = graph.tensor((1, 1, _SIZE), kind.FLOAT32)
+    return graph.finish(sources, graph.add("DEQUANTIZE", [product], output, version=2))
 
 
 def needs_canary(content: bytes) -> bool:
