@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from signport.errors import SignportError
-from signport.export.app_resources import TASK_CARD_FILE, TASK_FILE
 from signport.export.card import BACKGROUND
+from signport.export.export_folder import TASK_CARD_FILE, TASK_FILE
 from signport.export.exporter import require_export
 from signport.export.metadata import ModelInfo, describe, finish, read_labels
 from signport.files import sha256_bytes, write_bytes, write_json

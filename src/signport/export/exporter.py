@@ -10,11 +10,11 @@ import keras
 import numpy as np
 
 from signport.errors import GateError, SignportError
-from signport.export.app_resources import CARD_FILE
 from signport.export.card import input_entries, model_card, model_labels, output_entry
 from signport.export.check import Gate, judge_edge_cases, judge_simulation
 from signport.export.convert import ALWAYS, FLOATING, FORMATS, convert
 from signport.export.edge_cases import edge_cases
+from signport.export.export_folder import CARD_FILE
 from signport.export.golden import Golden, golden_samples, worst_margin_rows, write_golden, write_golden_images
 from signport.export.graph_tensors import write_outlines
 from signport.export.metadata import LABELS_FILE, ModelInfo, finish

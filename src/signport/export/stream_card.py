@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from signport.errors import SignportError
-from signport.export.app_resources import CARD_FILE, export_folder
 from signport.export.convert import FORMATS
+from signport.export.export_folder import CARD_FILE, export_folder
 from signport.export.live_frame import topology_of_size
 from signport.files import read_json
 from signport.landmarks.topology import Topology, topology_named

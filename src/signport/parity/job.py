@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from signport.errors import SignportError
-from signport.export.app_resources import CARD_FILE, TASK_CARD_FILE, TASK_FILE, export_folder
 from signport.export.convert import FORMATS
+from signport.export.export_folder import CARD_FILE, TASK_CARD_FILE, TASK_FILE, export_folder
 from signport.export.golden import DAMAGED, GOLDEN_FILE, IMAGES_FILE, Golden, read_golden
 from signport.export.metadata import LABELS_FILE, read_labels
 from signport.files import read_json, sha256_bytes, sha256_file

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from signport.errors import SignportError
-from signport.export.app_resources import export_folder
+from signport.export.export_folder import export_folder
 from signport.parity.answers import Options
 from signport.parity.browser.page_answers import RUNTIMES, TASK, PageResults
 from signport.parity.browser.page_canary import canary_answer, canary_file, canary_inputs, needs_canary
