@@ -9,7 +9,7 @@ JOBS ?= 2
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-targets browser-page android-runner export-tflite test lint bench bench-quantization clean
+.PHONY: help setup setup-targets browser-page android-runner kotlin export-tflite test lint bench bench-quantization clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,14 +50,17 @@ bench-quantization: setup ## Measure what int8 costs and gains: all families, 3 
 	$(RUN)/python benchmarks/low_bits.py
 	$(RUN)/python benchmarks/learning_rates.py
 
-setup-targets: setup ## Find or install what parity on browser, arm64 and android needs; apt packages only as root
+setup-targets: setup ## Find or install what parity on browser, arm64, android and jvm needs; apt packages only as root
 	$(RUN)/python tools/setup_targets.py
 
 browser-page: setup ## Build the page that parity runs in browsers, and that people can open
 	cd export/browser && npm ci --ignore-scripts --no-audit --no-fund && npm run build
 
+kotlin: setup ## Build the Kotlin library, and its jar that parity runs on the JVM
+	$(RUN)/python tools/build_kotlin.py
+
 android-runner: setup ## Build the native runner that parity pushes to a phone
 	$(RUN)/python tools/build_android_runner.py
 
 clean: ## Remove what the other targets made, but not the environment
-	rm -rf build .mypy_cache .pytest_cache .ruff_cache src/signport/parity/browser/page export/browser/node_modules
+	rm -rf build .mypy_cache .pytest_cache .ruff_cache src/signport/parity/browser/page src/signport/parity/jvm/jar export/android/build export/android/.gradle export/browser/node_modules

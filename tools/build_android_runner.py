@@ -20,7 +20,6 @@ from typing import Any
 from signport.errors import SignportError
 from signport.files import atomic_folder, sha256_file, write_json
 from signport.parity.android.bundle import (
-    JOB_MAGIC,
     LIBRARY,
     LOADER,
     MANIFEST,
@@ -30,6 +29,7 @@ from signport.parity.android.bundle import (
     sources_digest,
 )
 from signport.parity.parts import uv_program
+from signport.parity.runner_job import JOB_MAGIC
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "export/android/runner"

@@ -19,6 +19,7 @@ from signport.parity.android import bundle as android_bundle
 from signport.parity.arm64 import packages as arm64_packages
 from signport.parity.arm64 import root as arm64_root
 from signport.parity.browser.process import find_browser
+from signport.parity.jvm import jar
 from signport.parity.parts import cache_folder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -102,11 +103,18 @@ def build_runner() -> str:
     return str(android_bundle.find_bundle().folder)
 
 
+def build_kotlin() -> Path:
+    """Builds the Kotlin library into the package."""
+    _run([sys.executable, str(ROOT / "tools" / "build_kotlin.py")], ROOT)
+    return jar.find_jar()
+
+
 PARTS = (
     Part("browser page", build_page, "parity in the browser and in a phone's Chrome"),
     Part(f"MediaPipe {mediapipe_env.VERSION}", mediapipe_env.build, "parity of .task files with the newest release"),
     Part("Arm64 root", build_root, "parity on arm64"),
     Part("Android runner", build_runner, "parity on a phone's CPU"),
+    Part("Kotlin library", build_kotlin, "parity on the JVM"),
 )
 
 

@@ -5,6 +5,7 @@ import platform
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -36,8 +37,8 @@ _OPTIONAL_PACKAGES = {
 _PROGRAMS = {
     "node": (("node", "nodejs"), "the browser page's packages"),
     "npm": (("npm",), "the browser page's packages"),
-    "java": (("java",), "the Kotlin and JVM project"),
-    "mvn": (("mvn",), "the Kotlin and JVM project"),
+    "java": (("java",), "the Kotlin library and parity on the JVM"),
+    "mvn": (("mvn",), "building the Kotlin library"),
     "adb": (("adb",), "parity on a phone"),
     "qemu-aarch64-static": (("qemu-aarch64-static", "qemu-aarch64"), "parity on arm64"),
     "aarch64-linux-gnu-gcc": (("aarch64-linux-gnu-gcc",), "building the runner for a phone's CPU"),
@@ -86,21 +87,25 @@ def _target_parts() -> list[Finding]:
     from signport.parity.arm64 import root as arm64_root
     from signport.parity.browser.page_http import PAGE_FOLDER, page_is_built
     from signport.parity.browser.process import find_browser
+    from signport.parity.jvm.jar import find_jar
 
-    try:
-        runner = android_bundle.find_bundle().folder
-    except SignportError:
-        runner = None
+    def found(part: Callable[[], Path]) -> Path | None:
+        try:
+            return part()
+        except SignportError:
+            return None
+
     parts = {
         "browser": (find_browser(), "Chrome, Chromium or Edge: parity in the browser"),
         "browser page": (PAGE_FOLDER if page_is_built() else None, "parity in browsers"),
         "Arm64 root": (Path("/") if arm64_root.native() else arm64_root.find(), "parity on arm64"),
         f"mediapipe {mediapipe_env.VERSION}": (mediapipe_env.python(), "parity of .task files in the newest release"),
-        "Android runner": (runner, "parity on a phone's CPU"),
+        "Android runner": (found(lambda: android_bundle.find_bundle().folder), "parity on a phone's CPU"),
+        "Kotlin library": (found(find_jar), "parity on the JVM"),
     }
     return [
-        Finding(name, str(found) if found else None, False, f"{purpose}; {_SETUP_TARGETS}")
-        for name, (found, purpose) in parts.items()
+        Finding(name, str(place) if place else None, False, f"{purpose}; {_SETUP_TARGETS}")
+        for name, (place, purpose) in parts.items()
     ]
 
 

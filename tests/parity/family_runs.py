@@ -1,6 +1,10 @@
 """One exported run a family, small but real: trained on made-up landmarks, quantized, exported, all gates passed."""
 
+import fcntl
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.export.conftest import hands
@@ -31,26 +35,46 @@ FAMILIES = tuple(_SETTINGS)
 
 
 def family_run(tmp_path_factory, family: str) -> Path:
-    """The folder of a family's exported run, made once a session; copy it before a change."""
-    folder = tmp_path_factory.getbasetemp() / "family-runs"
+    """The folder of a family's exported run, made once a session by whoever asks first; copy it before a change."""
+    folder = session_folder(tmp_path_factory) / "family-runs"
     if (folder / family / "export" / "card.json").is_file():
         return folder / family
-    more = {}
-    if family in ("mlp", "gesture_embedder", "gesture_head"):
-        data = folder / "hands.parquet"
+    embedder = family_run(tmp_path_factory, "gesture_embedder") if family == "gesture_head" else None
+    with _only_one(folder, family):
+        if not (folder / family / "export" / "card.json").is_file():
+            _make(folder, family, embedder)
+    return folder / family
+
+
+def session_folder(tmp_path_factory) -> Path:
+    """A folder that all processes of a test session share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@contextmanager
+def _only_one(folder: Path, name: str) -> Iterator[None]:
+    """Lets one process in at a time."""
+    folder.mkdir(exist_ok=True)
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _make(folder: Path, family: str, embedder: Path | None) -> None:
+    hand = family in ("mlp", "gesture_embedder", "gesture_head")
+    data = folder / ("hands.parquet" if hand else "signs.parquet")
+    with _only_one(folder, data.name):
         if not data.is_file():
-            folder.mkdir(exist_ok=True)
-            hands(data, CLASSES, seed=1)
-    else:
-        data = folder / "signs.parquet"
-        if not data.is_file():
-            folder.mkdir(exist_ok=True)
-            made_up_clips("isl_136", CLASSES, per_class=60).write(data)
-    if family == "gesture_head":
-        more["embedder"] = family_run(tmp_path_factory, "gesture_embedder")
-    run = sp.train(family, data, runs=folder, name=family, overrides=_SETTINGS[family], **more)
+            if hand:
+                hands(data, CLASSES, seed=1)
+            else:
+                made_up_clips("isl_136", CLASSES, per_class=60).write(data)
+    making = folder / f"making-{family}"
+    more = {} if embedder is None else {"embedder": embedder}
+    run = sp.train(family, data, runs=making, name=family, overrides=_SETTINGS[family], **more)
     sp.export_tflite(run)
-    return run.path
+    run.path.rename(folder / family)
 
 
 def fresh_family_run(tmp_path_factory, tmp_path: Path, family: str) -> Path:

@@ -21,10 +21,11 @@ from signport.parity.arm64 import root as arm64_root
 from signport.parity.browser.page_http import page_is_built
 from signport.parity.browser.process import find_browser
 from signport.parity.check import parity
+from signport.parity.jvm.jar import find_jar, find_java
 
 pytestmark = pytest.mark.slow
 QUICK = Options(threads=(1,), repeats=3, warm_up=1)
-TARGETS = ("desktop", "browser", "arm64", "android")
+TARGETS = ("desktop", "browser", "arm64", "android", "jvm")
 FAULTY_FAMILY = "lstm"
 
 
@@ -34,11 +35,12 @@ def _missing(target: str) -> str:
         return "no Chromium, or no page: `make setup-targets`"
     if target in ("arm64", "android") and not arm64_root.native() and (reason := arm64_root.missing()):
         return reason
-    if target == "android":
-        try:
-            android_bundle.find_bundle()
-        except SignportError as error:
-            return str(error)
+    needed = {"android": (android_bundle.find_bundle,), "jvm": (find_java, find_jar)}.get(target, ())
+    try:
+        for find in needed:
+            find()
+    except SignportError as error:
+        return str(error)
     return ""
 
 

@@ -92,6 +92,8 @@ def model_card(
         },
         "gates": [gate.to_json() for gate in gates],
         "stricter_gates": dict(run.recipe.gates),
+        # For devices that judge for themselves: export/kotlin/parity has no list of bounds of its own.
+        "parity_gates": asdict(run.family.gates.tightened(run.recipe.gates, "gates.")),
         "quantization": {
             **_chosen(quantized["int8"], simulations["int8"]),
             "final_softmax": "float32" if run.family.output == "probabilities" else None,

@@ -27,6 +27,7 @@ _MODULES = {
     "browser": "signport.parity.browser.target",
     "arm64": "signport.parity.arm64.target",
     "android": "signport.parity.android.target",
+    "jvm": "signport.parity.jvm.target",
 }
 
 

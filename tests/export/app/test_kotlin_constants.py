@@ -77,6 +77,16 @@ def test_the_constants_compile_strictly_and_tell_the_truth(tmp_path, place):
     )
 
 
+def test_a_sequence_model_tells_its_clips(tmp_path, place):
+    run = exported_run(tmp_path / "signs")
+    write_card(run, {**read_card(run), "clip_frames": 30, "frame_rate": 13.158})
+    text = _text(run, ["int8"], place)
+    assert "const val CLIP_FRAMES: Int = 30\n" in text
+    assert "const val FRAME_RATE: Float = 13.158f\n" in text
+    write_card(run, {key: value for key, value in read_card(run).items() if key not in ("clip_frames", "frame_rate")})
+    assert "CLIP_FRAMES" not in _text(run, ["int8"], place)
+
+
 def test_the_header_says_who_wrote_it_and_what_to_run(tmp_path, place):
     text = _text(exported_run(tmp_path / "mlp-001"), ["int8"], place)
     assert text.startswith(

@@ -58,6 +58,7 @@ def _object(name: str, model: RunModel, forms: Sequence[str], place: Place) -> s
             "Version of signport that exported it.", "SIGNPORT_VERSION", "String", string_literal(model.signport)
         ),
         *_threshold(model, forms),
+        *_clips(model),
         *_tensors(f"Inputs of {holder}, in the order of its signature.", "INPUTS", model.inputs),
         *_tensors(f"Outputs of {holder}.", "OUTPUTS", model.outputs),
     ]
@@ -89,6 +90,16 @@ def _threshold(model: RunModel, forms: Sequence[str]) -> list[str]:
     return _constant(
         f"Least score that counts as an answer, 0 to 1: {source}", "SCORE_THRESHOLD", "Float", f"{value!r}f"
     )
+
+
+def _clips(model: RunModel) -> list[str]:
+    """What a window over live frames goes by: `LiveSettings` of signport-runtime takes both."""
+    lines = []
+    if model.clip_frames is not None:
+        lines += _constant("Usual length of the clips it learnt from.", "CLIP_FRAMES", "Int", str(model.clip_frames))
+    if model.frame_rate is not None:
+        lines += _constant("Their frames a second.", "FRAME_RATE", "Float", f"{model.frame_rate!r}f")
+    return lines
 
 
 def _tensors(about: str, name: str, tensors: Sequence[Tensor]) -> list[str]:

@@ -68,6 +68,8 @@ class RunModel:
         outputs: Of the `.tflite` files.
         bundle: Content of `bundle.json`; None without a `.task`.
         files: Form → file, the `.task` first.
+        clip_frames: Median length of the clips that a sequence model learnt from, in frames; None for other models.
+        frame_rate: Median rate of these clips, in frames a second; None where it is not known.
     """
 
     export: Path
@@ -80,6 +82,8 @@ class RunModel:
     outputs: tuple[Tensor, ...]
     bundle: dict[str, Any] | None
     files: dict[str, ModelFile]
+    clip_frames: int | None = None
+    frame_rate: float | None = None
 
     @classmethod
     def read(cls, export: Path) -> "RunModel":
@@ -104,6 +108,8 @@ class RunModel:
                 outputs=_tensors(card["outputs"]),
                 bundle=bundle,
                 files=_files(card, bundle),
+                clip_frames=int(card["clip_frames"]) if "clip_frames" in card else None,
+                frame_rate=float(card["frame_rate"]) if "frame_rate" in card else None,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SignportError(f"{path}: no model card ({error!r}); run `signport export` again") from error

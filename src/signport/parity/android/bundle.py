@@ -13,7 +13,6 @@ MANIFEST = "manifest.json"
 LOADER = "ld-linux-aarch64.so.1"
 LIBRARY = "libLiteRt.so"
 RUNNER = "runner"
-JOB_MAGIC = b"SPJ1"
 _PREFIX = "android-runner-"
 _SOURCES = Path(__file__).parents[4] / "export/android/runner"
 

@@ -4,49 +4,28 @@ The bundle that `make android-runner` built is pushed into a folder on the phone
 no APK, and nothing of Android's libraries.
 """
 
-import json
 import signal
-import struct
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
-
-import numpy as np
 
 from signport.errors import SignportError
 from signport.export.flatbuffer import variable_tensors
 from signport.files import sha256_file
-from signport.parity.android.bundle import JOB_MAGIC, LIBRARY, LOADER, RUNNER, RunnerBundle, find_bundle
+from signport.parity.android.bundle import LIBRARY, LOADER, RUNNER, RunnerBundle, find_bundle
 from signport.parity.android.device import Device, DeviceGoneError, Ended
 from signport.parity.android.phone import ABI, DeviceFolder, Facts
-from signport.parity.answers import Answer, Latency, Options, RuntimeAnswers
+from signport.parity.answers import Answer, Options, RuntimeAnswers
 from signport.parity.job import Job
+from signport.parity.runner_job import JOB_FILE, OUTPUT_FILE, encoded_job, runner_answer
 from signport.progress import track
 
 RUNTIME = "native litert"
-_JOB = "job.bin"
-_OUTPUT = "output.f32"
 _STATEFUL = "LiteRT's compiled models take no variable tensors; export the LSTM unrolled for them"
 _LEAST_S = 5.0
 # A shell tells that a signal ended a program as 128 and the signal's number.
 _SIGNAL = 128
 _SIGNALS = {int(one): one.name for one in signal.Signals}
-
-
-def encoded_job(inputs: Mapping[str, np.ndarray]) -> bytes:
-    """What `export/android/runner/job.h` reads.
-
-    Args:
-        inputs: Input name → float32 (samples, …).
-    """
-    samples = len(next(iter(inputs.values())))
-    parts = [JOB_MAGIC, struct.pack("<II", samples, len(inputs))]
-    for name, values in inputs.items():
-        told, shape = name.encode(), (1, *values.shape[1:])
-        parts += [struct.pack("<I", len(told)), told, struct.pack(f"<I{len(shape)}i", len(shape), *shape)]
-    parts += [np.ascontiguousarray(values, "<f4").tobytes() for values in inputs.values()]
-    return b"".join(parts)
 
 
 def run_native(job: Job, options: Options, device: Device, facts: Facts) -> RuntimeAnswers:
@@ -115,14 +94,14 @@ class _NativeRun:
 
     def _push(self) -> dict[str, str]:
         """Brings everything to the phone; returns what arrived there."""
-        (self._here / _JOB).write_bytes(encoded_job(self._job.inputs))
+        (self._here / JOB_FILE).write_bytes(encoded_job(self._job.inputs))
         models = []
         for form, path in self._job.files.items():
             models.append(self._here / _model(form))
             models[-1].symlink_to(path.resolve())
         runner = [self._bundle.folder / name for name in self._bundle.files]
-        arrived = self._folder.push([*runner, self._here / _JOB, *models])
-        expected = {**self._bundle.files, _JOB: sha256_file(self._here / _JOB)}
+        arrived = self._folder.push([*runner, self._here / JOB_FILE, *models])
+        expected = {**self._bundle.files, JOB_FILE: sha256_file(self._here / JOB_FILE)}
         for name, digest in expected.items():
             if arrived.get(name) != digest:
                 raise SignportError(f"{name}: arrived on the phone with errors; check the cable and run again")
@@ -132,8 +111,8 @@ class _NativeRun:
         options = self._options
         measure = (options.warm_up, options.repeats, options.measure_s) if self._measured else (0, 0, 0)
         threads = options.threads if self._measured else options.threads[:1]
-        command = [f"./{LOADER}", "--library-path", ".", f"./{RUNNER}", f"./{LIBRARY}", _model(form), _JOB, _OUTPUT]
-        command += [",".join(map(str, threads)), *map(str, measure)]
+        command = [f"./{LOADER}", "--library-path", ".", f"./{RUNNER}", f"./{LIBRARY}"]
+        command += [_model(form), JOB_FILE, OUTPUT_FILE, ",".join(map(str, threads)), *map(str, measure)]
         limit = max(_LEAST_S, self._end - time.monotonic())
         try:
             ended = self._folder.run(command, limit)
@@ -144,29 +123,12 @@ class _NativeRun:
             return Answer("failed", f"no end after {limit:.0f} s", sha256=digest)
         if ended.status:
             return Answer("failed", _why(ended), sha256=digest)
-        try:
-            found = json.loads(ended.out)
-            output = self._output(found["samples"], found["elements"])
-            peaks.extend([found["peak_memory_bytes"]] if found["peak_memory_bytes"] else [])
-            return Answer(
-                "ran",
-                output=output,
-                load_ms=found["load_ms"],
-                latency={int(count): Latency.of(times) for count, times in found["times_us"].items()},
-                sha256=digest,
-                delegated=found["delegated"] if found["delegated"] >= 0 else None,
-            )
-        except (ValueError, KeyError, TypeError) as error:
-            return Answer("failed", f"the runner's answer cannot be read ({error})", sha256=digest)
-
-    def _output(self, samples: int, elements: int) -> np.ndarray:
-        path = self._here / _OUTPUT
-        self._folder.pull(_OUTPUT, path)
-        values = np.fromfile(path, "<f4").astype(np.float32)
-        path.unlink()
-        if samples != len(self._job.reference):
-            raise ValueError(f"{samples} samples, expected {len(self._job.reference)}")
-        return values.reshape(samples, elements)
+        output = self._here / OUTPUT_FILE
+        self._folder.pull(OUTPUT_FILE, output)
+        answer, peak = runner_answer(ended.out, output, len(self._job.reference), digest)
+        output.unlink()
+        peaks.extend([peak] if peak else [])
+        return answer
 
 
 def _model(form: str) -> str:

@@ -1,0 +1,81 @@
+"""The Kotlin library against models exported in this session: Maven compiles it and runs its JUnit tests on them."""
+
+import os
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.kotlin.gestures import write_gestures
+from tests.kotlin.operators import write_operators
+from tests.kotlin.reference import write_trace
+from tests.kotlin.stream import write_stream
+from tests.parity.family_runs import FAMILIES, family_run
+
+from signport.export.golden import read_golden
+
+pytestmark = pytest.mark.slow
+PROJECT = Path(__file__).parents[2] / "export/kotlin"
+FORMATS = ("float32", "float16", "dynamic", "int8")
+TRACED = 12
+
+
+def _maven(*arguments: str) -> subprocess.CompletedProcess[str]:
+    if shutil.which("mvn") is None or shutil.which("java") is None:
+        reason = "no Java or Maven; `make setup-targets` brings both"
+        (pytest.fail if os.environ.get("SIGNPORT_ALL_TARGETS") else pytest.skip)(reason)
+    command = ["mvn", "--quiet", "--batch-mode", "--file", str(PROJECT / "pom.xml"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> Path:
+    """Every family's exported run, with what LiteRT's reference kernels make of some of its golden vectors."""
+    folder = tmp_path_factory.mktemp("kotlin") / "runs"
+    for family in FAMILIES:
+        export = family_run(tmp_path_factory, family) / "export"
+        shutil.copytree(export, folder / family / "export")
+        (folder / family / "reference").mkdir()
+        golden = read_golden(export)
+        rows = np.concatenate([np.flatnonzero(golden.edge == "")[:TRACED], np.flatnonzero(golden.edge != "")])
+        inputs = {name: values[rows] for name, values in golden.inputs.items()}
+        for form in FORMATS:
+            write_trace(folder / family / "reference" / f"{form}.trace", export / f"model_{form}.tflite", inputs)
+        write_stream(folder / family, export)
+    for form in ("float32", "int8"):
+        write_gestures(folder / f"task_{form}", family_run(tmp_path_factory, "gesture_head"), form)
+    write_operators(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(runs) -> Path:
+    """The folder that everything was compiled and tested into."""
+    build = runs.parent / "build"
+    done = _maven("verify", f"-Dsignport.runs={runs}", f"-Dsignport.build={build}")
+    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+    return build
+
+
+def _cases(built: Path, module: str) -> dict[str, list[ET.Element]]:
+    """Test class → its test cases."""
+    found = {}
+    for path in (built / module / "surefire-reports").glob("TEST-*.xml"):
+        suite = ET.parse(path).getroot()
+        found[suite.get("name").rpartition(".")[2]] = list(suite.iter("testcase"))
+    return found
+
+
+def test_every_junit_test_ran(built):
+    for module in ("signport-runtime", "signport-parity", "signport-example"):
+        cases = _cases(built, module)
+        assert cases, module
+        skipped = [one.get("name") for suite in cases.values() for one in suite if one.find("skipped") is not None]
+        assert not skipped, f"{module}: {skipped}"
+
+
+def test_every_file_was_held_to_the_reference_kernels(built):
+    names = {one.get("name") for one in _cases(built, "signport-runtime")["TraceTest"]}
+    assert len(names) >= 2 * len(FAMILIES) * len(FORMATS)
