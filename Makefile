@@ -39,6 +39,7 @@ bench: setup ## Measure speeds, as ratios within one run
 	$(RUN)/python benchmarks/render_hands.py
 	@test -d $(WORK)/runs/stgcn/export || $(MAKE) export-tflite
 	$(RUN)/python benchmarks/latency.py $(WORK)/runs/mlp
+	$(RUN)/python benchmarks/kotlin_latency.py $(foreach name,mlp gesture_embedder lstm transformer stgcn,$(WORK)/runs/$(name))
 	$(RUN)/python benchmarks/across_sources.py
 	$(RUN)/python benchmarks/signs_baseline.py $(WORK)/signs-20-0.parquet $(foreach name,lstm transformer stgcn,--run $(WORK)/runs/$(name))
 	$(RUN)/python benchmarks/training_step.py

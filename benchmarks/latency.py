@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from signport.parity.answers import Options
-from signport.parity.desktop import run_runtime
 from signport.parity.job import load_job
 from signport.parity.worker import RUNTIMES
+from signport.parity.worker_runs import run_runtime
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
 
     job = load_job(arguments.run)
     options = Options(threads=tuple(arguments.threads), repeats=arguments.repeats, measure_s=math.inf)
-    rounds = [run_runtime(arguments.runtime, job, options) for _ in range(arguments.rounds)]
+    rounds = [run_runtime(arguments.runtime, job, options, remedy="`make setup`") for _ in range(arguments.rounds)]
     if rounds[0].status != "ran":
         raise SystemExit(rounds[0].reason)
     table = Table(title=f"{job.card['name']}, {arguments.runtime} {rounds[0].version}, {arguments.rounds} rounds")
