@@ -106,6 +106,21 @@ def test_own_embedder(folder):
 
 
 @pytest.mark.slow
+def test_into_the_app(folder):
+    module = folder / "my-app" / "core" / "mediapipe"
+    (module / "src" / "jvmMain" / "kotlin").mkdir(parents=True)
+    for path in (folder / "my-app" / "settings.gradle.kts", module / "build.gradle.kts"):
+        path.touch()
+    for command in blocks("Into the app", "sh")[0]:
+        run(command, folder)
+    models = module / "src" / "jvmMain" / "resources" / "models"
+    exported = folder / "runs" / "head" / "export" / "gesture_recognizer.task"
+    assert (models / "gesture_recognizer.task").read_bytes() == exported.read_bytes()
+    constants = module / "src" / "jvmMain" / "kotlin" / "com" / "example" / "signs" / "MlpModel.kt"
+    assert 'RESOURCE: String = "models/mlp/model_int8.tflite"' in constants.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
 def test_python(folder):
     (lines,) = blocks("From Python", "python")
     accuracy, export = run([sys.executable, "-c", "\n".join(lines)], folder).splitlines()[-2:]

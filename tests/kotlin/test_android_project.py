@@ -7,6 +7,7 @@ import subprocess
 import tomllib
 import xml.etree.ElementTree as ET
 from fnmatch import fnmatch
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,14 @@ def test_versions_are_those_that_maven_compiles_and_tests_with():
     assert versions["flatbuffers"] == parent["flatbuffers.version"]
     assert versions["serialization"] == parity["serialization.version"] == check["serialization.version"]
     assert versions["androidx-test-junit"] == _dependencies(CHECK)["androidx.test.ext:junit"]
+
+
+def test_the_library_has_the_version_of_the_package():
+    poms = [KOTLIN / "pom.xml", *(KOTLIN / module / "pom.xml" for module in ("runtime", "parity", "example")), CHECK]
+    for pom in poms:
+        root = ET.parse(pom).getroot()
+        own, parent = root.findtext("m:version", None, _POM), root.findtext("m:parent/m:version", None, _POM)
+        assert (own or parent) == metadata.version("signport"), pom
 
 
 def test_every_version_and_library_that_is_named_is_there_and_used():

@@ -1,6 +1,7 @@
 """The Kotlin library against models exported in this session: Maven compiles it and runs its JUnit tests on them."""
 
 import os
+import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
@@ -74,6 +75,26 @@ def test_every_junit_test_ran(built):
         assert cases, module
         skipped = [one.get("name") for suite in cases.values() for one in suite if one.find("skipped") is not None]
         assert not skipped, f"{module}: {skipped}"
+
+
+def test_the_example_runs_as_the_readme_says(built, runs, tmp_path):
+    readme = (PROJECT.parents[1] / "README.md").read_text(encoding="utf-8")
+    jar = re.search(r"java -jar build/kotlin/(\S+)", readme)
+    assert jar
+    golden = read_golden(runs / "mlp/export")
+    rows = np.flatnonzero((golden.edge == "") & (golden.label_names != ""))
+    lines = [",".join([*(f"x{i}" for i in range(63)), "label"])]
+    lines += [",".join([*map(str, golden.inputs["landmarks"][row].ravel()), golden.label_names[row]]) for row in rows]
+    (tmp_path / "hands.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    command = ["java", "-jar", str(built / jar.group(1)), str(runs / "mlp/export/model_int8.tflite"), "hands.csv"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    answered = golden.answers["int8"][rows].argmax(axis=1)
+    right = int((answered == golden.labels[rows]).sum())
+    assert f"{right} of {len(rows)}" in done.stdout
+    command[-1] = "no-such.csv"
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
 
 
 def test_every_file_was_held_to_the_reference_kernels(built):

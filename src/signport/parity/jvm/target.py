@@ -3,6 +3,7 @@
 import subprocess
 import tempfile
 import time
+from importlib import metadata
 from pathlib import Path
 
 from signport.errors import SignportError
@@ -50,10 +51,10 @@ def run(job: Job, options: Options) -> list[RuntimeAnswers]:
         RuntimeAnswers(
             RUNTIME,
             "ran",
-            version=_version(java),
+            version=metadata.version("signport"),
             files=files,
             peak_memory_bytes=max(peaks, default=None),
-            device={"Java": _version(java)},
+            device={"Java": _java_version(java)},
         )
     ]
 
@@ -77,7 +78,7 @@ def _run(command: list[str], folder: Path, limit: float, job: Job, path: Path) -
     return runner_answer(ended.stdout, output, len(job.reference))
 
 
-def _version(java: str) -> str:
+def _java_version(java: str) -> str:
     told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
     return (told.stderr or told.stdout).strip().splitlines()[0]
 
