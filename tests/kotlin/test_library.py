@@ -16,6 +16,12 @@ from tests.kotlin.stream import write_stream
 from tests.parity.family_runs import FAMILIES, family_run
 
 from signport.export.golden import read_golden
+from signport.files import read_json
+from signport.parity.answers import Options
+from signport.parity.check import parity
+from signport.parity.jvm import target
+from signport.parity.report.changes import Thresholds
+from signport.parity.report.compare import compare
 
 pytestmark = pytest.mark.slow
 PROJECT = Path(__file__).parents[2] / "export/kotlin"
@@ -95,6 +101,41 @@ def test_the_example_runs_as_the_readme_says(built, runs, tmp_path):
     command[-1] = "no-such.csv"
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+
+
+@pytest.mark.parametrize("family", ["mlp", "lstm", "gesture_embedder"])
+def test_its_parity_report_is_the_one_that_python_writes(built, runs, family, tmp_path, monkeypatch):
+    jar = built / "signport-parity/signport-parity-all.jar"
+    monkeypatch.setattr(target, "find_jar", lambda: jar)
+    run = Path(shutil.copytree(runs / family, tmp_path / family))
+    told = run / "parity/kotlin.json"
+    command = ["java", "-jar", str(jar), "check", str(run), "--out", str(told), "--repeats", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    theirs = read_json(told)
+    ours = read_json(parity(run, ["jvm"], options=Options(threads=(1,), repeats=3)).path)
+    assert theirs.keys() == ours.keys()
+    for form, expected in _formats(ours).items():
+        _assert_same(_formats(theirs)[form], expected, form)
+    compare(told, run / "parity/parity.json", Thresholds(latency_ratio=1e9)).require()
+
+
+def _formats(report: dict) -> dict:
+    return report["targets"]["jvm"]["runtimes"]["signport-runtime"]["formats"]
+
+
+def _assert_same(found, expected, where: str) -> None:
+    """The same figures, but for rounding and for times."""
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys(), where
+        for name in expected.keys() - {"load_ms", "latency_us"}:
+            _assert_same(found[name], expected[name], f"{where}.{name}")
+    elif isinstance(expected, list):
+        assert len(found) == len(expected), where
+        for number, (one, other) in enumerate(zip(found, expected, strict=True)):
+            _assert_same(one, other, f"{where}[{number}]")
+    else:
+        assert found == (pytest.approx(expected, 1e-6, 1e-12) if isinstance(expected, float) else expected), where
 
 
 def test_every_file_was_held_to_the_reference_kernels(built):
