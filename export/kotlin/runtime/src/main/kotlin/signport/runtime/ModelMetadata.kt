@@ -1,3 +1,5 @@
+@file:OptIn(SignportInternal::class)
+
 package signport.runtime
 
 import signport.runtime.graph.FlatTable

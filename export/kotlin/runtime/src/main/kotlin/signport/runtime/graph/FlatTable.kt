@@ -1,6 +1,7 @@
 package signport.runtime.graph
 
 import com.google.flatbuffers.Table
+import signport.runtime.SignportInternal
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
@@ -10,7 +11,8 @@ import java.nio.ByteOrder
  * The numbers are those of TFLite's `schema.fbs`: fields count from 0 in the order in which the schema declares them, and
  * a union takes two (its type, then its value).
  */
-internal class FlatTable private constructor(buffer: ByteBuffer, position: Int) : Table() {
+@SignportInternal
+public class FlatTable private constructor(buffer: ByteBuffer, position: Int) : Table() {
     init {
         __reset(position, buffer)
     }
@@ -25,35 +27,43 @@ internal class FlatTable private constructor(buffer: ByteBuffer, position: Int) 
         }
     }
 
-    fun byte(field: Int, default: Int = 0): Int = at(field).let { if (it == 0) default else bb.get(it).toInt() }
+    public fun byte(field: Int, default: Int = 0): Int = at(field).let { if (it == 0) default else bb.get(it).toInt() }
 
-    fun int(field: Int, default: Int = 0): Int = at(field).let { if (it == 0) default else bb.getInt(it) }
+    public fun int(field: Int, default: Int = 0): Int = at(field).let { if (it == 0) default else bb.getInt(it) }
 
-    fun float(field: Int, default: Float = 0f): Float = at(field).let { if (it == 0) default else bb.getFloat(it) }
+    public fun float(field: Int, default: Float = 0f): Float = at(field).let {
+        if (it ==
+            0
+        ) {
+            default
+        } else {
+            bb.getFloat(it)
+        }
+    }
 
-    fun boolean(field: Int, default: Boolean = false): Boolean =
+    public fun boolean(field: Int, default: Boolean = false): Boolean =
         at(field).let { if (it == 0) default else bb.get(it).toInt() != 0 }
 
-    fun string(field: Int): String = at(field).let { if (it == 0) "" else __string(it) }
+    public fun string(field: Int): String = at(field).let { if (it == 0) "" else __string(it) }
 
-    fun table(field: Int): FlatTable? = at(field).let { if (it == 0) null else FlatTable(bb, __indirect(it)) }
+    public fun table(field: Int): FlatTable? = at(field).let { if (it == 0) null else FlatTable(bb, __indirect(it)) }
 
-    fun tables(field: Int): List<FlatTable> = vector(field, Int.SIZE_BYTES) { start, size ->
+    public fun tables(field: Int): List<FlatTable> = vector(field, Int.SIZE_BYTES) { start, size ->
         List(size) { FlatTable(bb, __indirect(start + Int.SIZE_BYTES * it)) }
     } ?: emptyList()
 
-    fun ints(field: Int): IntArray? =
+    public fun ints(field: Int): IntArray? =
         vector(field, Int.SIZE_BYTES) { start, size -> IntArray(size) { bb.getInt(start + Int.SIZE_BYTES * it) } }
 
-    fun longs(field: Int): LongArray? =
+    public fun longs(field: Int): LongArray? =
         vector(field, Long.SIZE_BYTES) { start, size -> LongArray(size) { bb.getLong(start + Long.SIZE_BYTES * it) } }
 
-    fun floats(field: Int): FloatArray? = vector(field, Float.SIZE_BYTES) { start, size ->
+    public fun floats(field: Int): FloatArray? = vector(field, Float.SIZE_BYTES) { start, size ->
         FloatArray(size) { bb.getFloat(start + Float.SIZE_BYTES * it) }
     }
 
     /** The bytes of a vector, little-endian, without copying; null where there are none. */
-    fun bytes(field: Int): ByteBuffer? = vector(field, 1) { start, size ->
+    public fun bytes(field: Int): ByteBuffer? = vector(field, 1) { start, size ->
         val whole = bb.duplicate()
         whole.position(start)
         whole.limit(start + size)
@@ -72,11 +82,11 @@ internal class FlatTable private constructor(buffer: ByteBuffer, position: Int) 
         return read(start, size)
     }
 
-    internal companion object {
+    public companion object {
         private const val FIRST_FIELD = 4
         private const val FIELD_BYTES = 2
 
-        fun root(content: ByteArray): FlatTable {
+        public fun root(content: ByteArray): FlatTable {
             val buffer = ByteBuffer.wrap(content).order(ByteOrder.LITTLE_ENDIAN)
             return FlatTable(buffer, buffer.getInt(0))
         }

@@ -1,6 +1,9 @@
+@file:OptIn(SignportInternal::class)
+
 package signport.runtime.graph
 
 import signport.runtime.SignportException
+import signport.runtime.SignportInternal
 import java.nio.BufferUnderflowException
 import java.nio.ByteBuffer
 import java.nio.ByteOrder

@@ -1,6 +1,9 @@
+@file:OptIn(SignportInternal::class)
+
 package signport.runtime.graph
 
 import signport.runtime.SignportException
+import signport.runtime.SignportInternal
 
 /** What may follow in the same operator, in the order of TFLite's `ActivationFunctionType`. */
 internal enum class Activation(val least: Float, val most: Float) {
