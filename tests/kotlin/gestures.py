@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from tests.drawn_hands import drawn_hand
 
+from signport.export.export_folder import TASK_FILE
 from signport.export.metadata import ModelInfo, finish, read_labels
 from signport.files import write_bytes
 from signport.landmarks.asset_bundle import (
@@ -26,7 +27,6 @@ from signport.parity.task_scores import decoded
 from signport.training import base_models
 
 GESTURES_FILE = "gestures.txt"
-TASK_FILE = "gesture_recognizer.task"
 _EMBEDDERS = {"float32": base_models.EMBEDDER, "int8": base_models.EMBEDDER_INT8}
 _CANNED = ("Open_Palm", "None", "Victory", "ILoveYou", "Thumb_Up", "Thumb_Down", "Closed_Fist", "Pointing_Up")
 

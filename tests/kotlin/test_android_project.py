@@ -1,9 +1,6 @@
 """`export/android` against facts: no Gradle runs here, so what it would trip over is looked for instead."""
 
-import os
 import re
-import shutil
-import subprocess
 import tomllib
 import xml.etree.ElementTree as ET
 from fnmatch import fnmatch
@@ -11,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from tests.kotlin.maven import POM, PROJECT, maven, pom_properties
 
 from signport.export.convert import FORMATS
 from signport.export.export_folder import CARD_FILE, TASK_CARD_FILE, TASK_FILE
@@ -18,27 +16,21 @@ from signport.export.golden import GOLDEN_FILE, IMAGES_FILE
 from signport.export.metadata import LABELS_FILE
 
 ROOT = Path(__file__).parents[2] / "export"
-ANDROID, KOTLIN = ROOT / "android", ROOT / "kotlin"
+ANDROID, KOTLIN = ROOT / "android", PROJECT
 BUILD = (ANDROID / "parity/build.gradle.kts").read_text(encoding="utf-8")
 CATALOG = tomllib.loads((ANDROID / "gradle/libs.versions.toml").read_text(encoding="utf-8"))
 CHECK = ANDROID / "check/pom.xml"
 MEDIAPIPE = ANDROID / "parity/src/mediapipe/kotlin/signport/android/parity/MediaPipeTask.kt"
 STAND_IN = ANDROID / "check/src/kotlin/signport/android/parity/MediaPipeTask.kt"
-_POM = {"m": "http://maven.apache.org/POM/4.0.0"}
 _TEXTS = ("*.kts", "*.kt", "*.xml", "*.toml", "*.properties")
-
-
-def _properties(pom: Path) -> dict[str, str]:
-    found = ET.parse(pom).getroot().find("m:properties", _POM)
-    return {} if found is None else {one.tag.partition("}")[2]: one.text or "" for one in found}
 
 
 def _dependencies(pom: Path) -> dict[str, str]:
     """Artifact → version, as the file writes it."""
-    found = ET.parse(pom).getroot().findall("m:dependencies/m:dependency", _POM)
+    found = ET.parse(pom).getroot().findall("m:dependencies/m:dependency", POM)
     return {
-        f"{one.findtext('m:groupId', '', _POM)}:{one.findtext('m:artifactId', '', _POM)}": (
-            one.findtext("m:version", "", _POM)
+        f"{one.findtext('m:groupId', '', POM)}:{one.findtext('m:artifactId', '', POM)}": (
+            one.findtext("m:version", "", POM)
         )
         for one in found
     }
@@ -59,7 +51,7 @@ def test_it_runs_from_android_7_on_as_the_library_does():
 
 
 def test_versions_are_those_that_maven_compiles_and_tests_with():
-    parent, parity, check = (_properties(pom) for pom in (KOTLIN / "pom.xml", KOTLIN / "parity/pom.xml", CHECK))
+    parent, parity, check = (pom_properties(pom) for pom in (KOTLIN / "pom.xml", KOTLIN / "parity/pom.xml", CHECK))
     versions = CATALOG["versions"]
     assert versions["kotlin"] == parent["kotlin.version"]
     assert versions["flatbuffers"] == parent["flatbuffers.version"]
@@ -71,7 +63,7 @@ def test_the_library_has_the_version_of_the_package():
     poms = [KOTLIN / "pom.xml", *(KOTLIN / module / "pom.xml" for module in ("runtime", "parity", "example")), CHECK]
     for pom in poms:
         root = ET.parse(pom).getroot()
-        own, parent = root.findtext("m:version", None, _POM), root.findtext("m:parent/m:version", None, _POM)
+        own, parent = root.findtext("m:version", None, POM), root.findtext("m:parent/m:version", None, POM)
         assert (own or parent) == metadata.version("signport"), pom
 
 
@@ -91,7 +83,7 @@ def test_source_folders_are_there_and_shared_with_the_jvm():
     for folder in folders:
         assert list((ANDROID / "parity" / folder).rglob("*.kt")), folder
     assert not any("/jvm/" in folder for folder in folders)
-    compiled = {one.text for one in ET.parse(CHECK).iter(f"{{{_POM['m']}}}sourceDir")}
+    compiled = {one.text for one in ET.parse(CHECK).iter(f"{{{POM['m']}}}sourceDir")}
     here = {(ANDROID / "parity" / folder).resolve() for folder in folders if "mediapipe" not in folder}
     there = {Path(str(text).replace("${project.basedir}", str(CHECK.parent))).resolve() for text in compiled}
     assert here | {(CHECK.parent / "src/kotlin").resolve()} == there
@@ -140,10 +132,5 @@ def test_nothing_depends_on_where_it_was_written():
 
 @pytest.mark.slow
 def test_what_needs_no_gradle_compiles_against_android(tmp_path):
-    if shutil.which("mvn") is None or shutil.which("java") is None:
-        reason = "no Java or Maven; `make setup-targets` brings both"
-        (pytest.fail if os.environ.get("SIGNPORT_ALL_TARGETS") else pytest.skip)(reason)
-    command = ["mvn", "--quiet", "--batch-mode", "--file", str(CHECK), "compile", f"-Dsignport.build={tmp_path}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    maven(CHECK, "compile", f"-Dsignport.build={tmp_path}")
     assert list(tmp_path.rglob("signport/android/parity/ParityTest.class"))

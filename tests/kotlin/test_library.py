@@ -1,6 +1,5 @@
 """The Kotlin library against models exported in this session: Maven compiles it and runs its JUnit tests on them."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.kotlin.gestures import write_gestures
+from tests.kotlin.maven import PROJECT, maven, require_maven
 from tests.kotlin.operators import write_operators
 from tests.kotlin.reference import write_trace
 from tests.kotlin.stream import write_stream
@@ -24,22 +24,14 @@ from signport.parity.report.changes import Thresholds
 from signport.parity.report.compare import compare
 
 pytestmark = pytest.mark.slow
-PROJECT = Path(__file__).parents[2] / "export/kotlin"
 FORMATS = ("float32", "float16", "dynamic", "int8")
 TRACED = 12
-
-
-def _maven(*arguments: str) -> subprocess.CompletedProcess[str]:
-    if shutil.which("mvn") is None or shutil.which("java") is None:
-        reason = "no Java or Maven; `make setup-targets` brings both"
-        (pytest.fail if os.environ.get("SIGNPORT_ALL_TARGETS") else pytest.skip)(reason)
-    command = ["mvn", "--quiet", "--batch-mode", "--file", str(PROJECT / "pom.xml"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory) -> Path:
     """Every family's exported run, with what LiteRT's reference kernels make of some of its golden vectors."""
+    require_maven()
     folder = tmp_path_factory.mktemp("kotlin") / "runs"
     for family in FAMILIES:
         export = family_run(tmp_path_factory, family) / "export"
@@ -61,8 +53,7 @@ def runs(tmp_path_factory) -> Path:
 def built(runs) -> Path:
     """The folder that everything was compiled and tested into."""
     build = runs.parent / "build"
-    done = _maven("verify", f"-Dsignport.runs={runs}", f"-Dsignport.build={build}")
-    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+    maven(PROJECT / "pom.xml", "verify", f"-Dsignport.runs={runs}", f"-Dsignport.build={build}")
     return build
 
 

@@ -1,12 +1,11 @@
 """Kotlin's compiler, from Maven Central, run by plain `java`."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+from tests.kotlin.maven import PROJECT, pom_properties, require_maven
 
-_VERSION = "2.2.21"
+_VERSION = pom_properties(PROJECT / "pom.xml")["kotlin.version"]
 _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>signport.test</groupId>
@@ -27,8 +26,7 @@ _CLASSPATH = ["mvn", "-q", "-B", "dependency:build-classpath", "-Dmdep.outputFil
 
 def compile_and_run(folder: Path, sources: list[Path], main: str) -> str:
     """What a main class prints; its sources are compiled in explicit API mode, with warnings as errors."""
-    if not (shutil.which("mvn") and shutil.which("java")):
-        pytest.skip("no Java or Maven: `make setup-targets` brings them")
+    require_maven()
     classpath = _classpath(folder)
     standard = next(jar for jar in classpath.split(":") if "/kotlin-stdlib-" in jar)
     options = ["-no-stdlib", "-no-reflect", "-Xexplicit-api=strict", "-Werror", "-classpath", standard]

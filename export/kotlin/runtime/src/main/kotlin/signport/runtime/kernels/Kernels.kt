@@ -9,9 +9,6 @@ internal object Kernels {
     private val float: Map<String, KernelFactory> = FLOAT_KERNELS
     private val int8: Map<String, KernelFactory> = INT8_KERNELS
 
-    /** All names, sorted. */
-    val names: List<String> = (moving.keys + float.keys + int8.keys).sorted()
-
     /** How [operator] is evaluated: by its int8 form where it touches an int8 tensor; null where it has none here. */
     fun factory(operator: Operator): KernelFactory? {
         val tensors = operator.inputs.filterNotNull() + operator.outputs
