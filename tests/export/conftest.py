@@ -1,13 +1,16 @@
-"""One small pipeline for all export tests: cache → embedder → two heads, trained, exported and bundled once."""
+"""One small pipeline for all export tests: embedder and two heads, trained, exported and bundled once a session."""
 
+import json
+import shutil
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
 import pytest
+from tests.made_up_hands import hands
+from tests.parity.family_runs import family_run
+from tests.session import only_one, session_folder
 
-from signport.datasets.cache import CacheHeader, LandmarkCache, Sample
 from signport.export.bundle import Bundled, bundle
+from signport.export.export_folder import TASK_CARD_FILE, TASK_FILE
 from signport.export.exporter import export
 from signport.training.run import Run
 from signport.training.train import train
@@ -21,36 +24,21 @@ class Pipeline:
     bundled: Bundled
 
 
-def hands(path: Path, classes: tuple[str, ...], seed: int) -> LandmarkCache:
-    """Noisy hands around one shape a class."""
-    random = np.random.default_rng(seed)
-    samples = []
-    for name in classes:
-        shape = np.random.default_rng(list(name.encode())).normal(scale=0.1, size=(1, 21, 3))
-        samples += [
-            Sample(
-                sample_id=f"{name}/{number:03d}",
-                label=name,
-                landmarks=(shape + random.normal(scale=0.01, size=shape.shape) + 0.5).astype(np.float32),
-                world_landmarks=(shape + random.normal(scale=0.01, size=shape.shape)).astype(np.float32),
-                handedness=float(random.random()),
-                image_size=(64, 48),
-            )
-            for number in range(60)
-        ]
-    return LandmarkCache.from_samples(samples, CacheHeader("hand", classes)).write(path)
-
-
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory) -> Pipeline:
-    folder = tmp_path_factory.mktemp("pipeline")
-    signs = hands(folder / "signs.parquet", ("A", "B", "C", "None"), seed=1)
-    gestures = hands(folder / "gestures.parquet", ("None", "Open_Palm", "Victory"), seed=2)
-    quick = ["training.epochs=12", "data.augmentation.copies=0", "quantization.epochs=1", "logging.tensorboard=false"]
-    embedder = train("gesture_embedder", signs, runs=folder, name="embedder", overrides=[*quick, "model.hidden=[32]"])
-    export(embedder)
-    head = train("gesture_head", signs, runs=folder, name="head", overrides=quick, embedder=embedder.path)
-    canned = train("gesture_head", gestures, runs=folder, name="canned", overrides=quick, embedder=embedder.path)
-    export(head)
-    export(canned)
-    return Pipeline(embedder, head, canned, bundle(head, canned=canned))
+    embedder = Run.open(family_run(tmp_path_factory, "gesture_embedder"))
+    folder = session_folder(tmp_path_factory) / "pipeline"
+    with only_one(folder, "pipeline"):
+        if not (folder / "head").is_dir():
+            making = shutil.copytree(family_run(tmp_path_factory, "gesture_head"), folder / "making-head")
+            gestures = hands(folder / "gestures.parquet", ("None", "Open_Palm", "Victory"), seed=2)
+            quick = ["training.epochs=12", "data.augmentation.copies=0", "quantization.epochs=1"]
+            canned = train(
+                "gesture_head", gestures, runs=folder, name="canned", overrides=quick, embedder=embedder.path
+            )
+            export(canned)
+            bundle(making, canned=canned)
+            making.rename(folder / "head")
+    head = Run.open(folder / "head")
+    card = json.loads((head.export_folder / TASK_CARD_FILE).read_text(encoding="utf-8"))
+    return Pipeline(embedder, head, Run.open(folder / "canned"), Bundled(head.export_folder / TASK_FILE, card))

@@ -63,7 +63,7 @@ def test_files_say_what_they_are(pipeline):
 
 @pytest.mark.slow
 def test_exporting_again_gives_the_same_bytes(pipeline, tmp_path):
-    copy = tmp_path / "head"
+    copy = tmp_path / "gesture_head"  # the name that it was exported under stands in the files
     shutil.copytree(pipeline.head.path, copy)
     before = {path.name: sha256_file(path) for path in (copy / "export").iterdir()}
     export(copy)

@@ -1,13 +1,10 @@
 """One exported run a family, small but real: trained on made-up landmarks, quantized, exported, all gates passed."""
 
-import fcntl
-import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from tests.export.conftest import hands
+from tests.made_up_hands import hands
+from tests.session import only_one, session_folder
 from tests.training.tiny_sequence import made_up_clips
 
 import signport as sp
@@ -40,31 +37,16 @@ def family_run(tmp_path_factory, family: str) -> Path:
     if (folder / family / "export" / "card.json").is_file():
         return folder / family
     embedder = family_run(tmp_path_factory, "gesture_embedder") if family == "gesture_head" else None
-    with _only_one(folder, family):
+    with only_one(folder, family):
         if not (folder / family / "export" / "card.json").is_file():
             _make(folder, family, embedder)
     return folder / family
 
 
-def session_folder(tmp_path_factory) -> Path:
-    """A folder that all processes of a test session share."""
-    base = tmp_path_factory.getbasetemp()
-    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-
-
-@contextmanager
-def _only_one(folder: Path, name: str) -> Iterator[None]:
-    """Lets one process in at a time."""
-    folder.mkdir(exist_ok=True)
-    with (folder / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def _make(folder: Path, family: str, embedder: Path | None) -> None:
     hand = family in ("mlp", "gesture_embedder", "gesture_head")
     data = folder / ("hands.parquet" if hand else "signs.parquet")
-    with _only_one(folder, data.name):
+    with only_one(folder, data.name):
         if not data.is_file():
             if hand:
                 hands(data, CLASSES, seed=1)
