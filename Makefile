@@ -7,6 +7,8 @@ WORK ?= build/export-tflite
 JOBS ?= 2
 
 export UV_PYTHON_DOWNLOADS := never
+# Once for all: where Python may not write bytecode, every start of TensorFlow would compile it anew, for five seconds.
+export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-targets browser-page android-runner kotlin export-tflite test lint bench bench-quantization clean
