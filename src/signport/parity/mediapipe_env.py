@@ -66,7 +66,8 @@ def _commands(folder: Path) -> list[list[str]]:
     listed = ["--no-deps", "--require-hashes", "-r", str(_REQUIREMENTS)]
     if uv := uv_program():
         # Without the settings of a project that this may be called in: they change what is installed.
-        install = [uv, "pip", "install", "-q", "--no-config", "--python", str(_interpreter(folder)), *listed]
+        quiet = ["-q", "--no-config", "--compile-bytecode"]
+        install = [uv, "pip", "install", *quiet, "--python", str(_interpreter(folder)), *listed]
         return [[uv, "venv", "-q", "--no-config", "--python", sys.executable, str(folder)], install]
     pip = [str(_interpreter(folder)), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     return [[sys.executable, "-m", "venv", str(folder)], [*pip, *listed]]
