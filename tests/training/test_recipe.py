@@ -119,6 +119,7 @@ def test_an_undefined_variable_is_named(tmp_path, monkeypatch):
         ("training: {keep_checkpoints: -1}", r"training\.keep_checkpoints: -1; it must be at least 0"),
         ("training: {gradient_clip_norm: -1}", r"training\.gradient_clip_norm: -1\.0; it must be at least 0"),
         ("training: {epochs: 0}", r"mine\.yaml: training\.epochs: 0; it must be at least 1"),
+        ("training: {strategy: tpu}", r"training\.strategy: 'tpu'; expected one of: single, mirrored, multi_worker"),
         ("data: {validation: 0.6, test: 0.6}", r"data\.validation \+ data\.test"),
         ("data: {augmentation: {mirror: 2}}", r"data\.augmentation\.mirror: 2"),
     ],
@@ -163,6 +164,7 @@ def test_the_digest_knows_no_places(tmp_path):
         "runs=elsewhere",
         "data.cache=hands.parquet",
         "training.keep_checkpoints=0",
+        "training.strategy=mirrored",
         "logging.gradient_norm=true",
     ]
     assert load_recipe("mlp", changes).digest == load_recipe("mlp").digest

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 
 import cv2
@@ -13,15 +14,18 @@ import pyarrow as pa
 import pytest
 import yaml
 from tests.training.conftest import QUICK, made_up_cache
+from tests.training.test_cluster import free_addresses
 
 from signport.datasets.cache import LandmarkCache
 from signport.errors import SignportError
 from signport.files import sha256_file
 from signport.models.registry import predict
 from signport.training.checkpoint import Checkpoints, load_checkpoint
+from signport.training.cluster import Cluster
 from signport.training.recipe import load_recipe
 from signport.training.run import Run
 from signport.training.train import resume, train
+from signport.training.workers import Workers
 
 # Trains, and kills itself in the middle of its fourth epoch.
 KILLED = """
@@ -182,6 +186,27 @@ def test_resuming_on_other_data_is_refused(trained, tmp_path):
     other = made_up_cache(seed=5).write(tmp_path / "other.parquet")
     with pytest.raises(SignportError, match=r"other\.parquet: not the cache that run quick was started on"):
         resume(_unfinished(trained, tmp_path), data=other)
+
+
+def test_workers_that_see_different_checkpoints_do_not_go_on(trained, tmp_path, monkeypatch):
+    class Elsewhere:
+        cluster = Cluster(("a:1", "b:2"), 1)
+
+        def agree(self, message):
+            return {"run": "/runs/quick", "epoch": message["epoch"] - 2}
+
+    copy = _unfinished(trained, tmp_path)
+    monkeypatch.setattr("signport.training.train.workers_of", lambda *_: nullcontext(Workers(None, Elsewhere())))
+    with pytest.raises(SignportError, match=r"after epoch 4, that of the first worker after epoch 2 \(/runs/quick\)"):
+        resume(copy)
+
+
+def test_a_second_training_with_other_workers_needs_a_process_of_its_own(trained, monkeypatch):
+    (address,) = free_addresses(1)
+    cluster = {"cluster": {"worker": [address]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
+    with pytest.raises(SignportError, match=rf"^worker 0 \({address}\): .*TensorFlow was used in this process before"):
+        train("mlp", trained.cache_path, overrides=[*QUICK, "training.strategy=multi_worker"])
 
 
 def test_resuming_a_finished_run_is_refused(trained):

@@ -137,6 +137,13 @@ def test_a_broken_focal_exponent_is_refused():
     load_recipe("gesture_head", ["training.focal_gamma=1.5"])
 
 
+def test_model_maker_trains_on_one_device():
+    with pytest.raises(
+        SignportError, match=r"training\.strategy: mirrored; it must be single with trainer: model-maker"
+    ):
+        load_recipe("gesture_head", [MODEL_MAKER, "training.strategy=mirrored"])
+
+
 def test_missing_model_maker_leaves_no_run_behind(embedder, tmp_path, make_cache, monkeypatch):
     monkeypatch.setattr(model_maker.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SignportError, match="mediapipe-model-maker is not installed"):

@@ -1,5 +1,6 @@
 """`signport train`."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -20,6 +21,9 @@ def train(
         str | None,
         typer.Argument(help="mlp, mlp_v2, gesture_embedder, gesture_head, lstm, transformer, stgcn, or a YAML file"),
     ] = None,
+    config: Annotated[
+        str | None, typer.Option("--config", "-c", metavar="RECIPE", help="The recipe, for who prefers options")
+    ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", metavar="CACHE", help="The landmark cache to train on (the recipe's)")
     ] = None,
@@ -36,6 +40,9 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Go on with an interrupted run, exactly where it stopped")
     ] = None,
+    restarted: Annotated[
+        bool, typer.Option("--restarted", help="With --run-id: go on with that run if it has begun (requeued jobs)")
+    ] = False,
     init_from: Annotated[
         Path | None, typer.Option("--init-from", metavar="RUN", help="Start from the weights of another run")
     ] = None,
@@ -49,6 +56,10 @@ def train(
     device: Annotated[
         Literal["auto", "cpu", "gpu"] | None, typer.Option(help="Where to train (the recipe's: auto)")
     ] = None,
+    strategy: Annotated[
+        Literal["single", "mirrored", "multi_worker"] | None,
+        typer.Option(help="On one device, all GPUs, or all workers (the recipe's: single)"),
+    ] = None,
     wandb: Annotated[bool, typer.Option("--wandb", help="Log to Weights & Biases too")] = False,
 ) -> None:
     """Train a model by a recipe; everything about it goes into one folder, runs/NAME."""
@@ -57,6 +68,9 @@ def train(
     from signport.errors import SignportError
     from signport.training.recipe import load_recipe
 
+    if recipe is not None and config is not None:
+        raise SignportError(f"--config {config}: the recipe is given twice; leave out one of them")
+    recipe = recipe or config
     changes = [*(overrides or [])]
     changes += [f"device={device}"] if device else []
     changes += ["logging.wandb=true"] if wandb else []
@@ -66,25 +80,37 @@ def train(
                 raise SignportError(f"{option} {value}: an interrupted run has its own already; leave it out")
         if changes and recipe is None:
             raise SignportError(f"--set {changes[0]}: a resumed run keeps its recipe; start another with --init-from")
-        _report(resume_run(resume, recipe=load_recipe(recipe, changes) if recipe else None, data=data))
+        wanted = load_recipe(recipe, changes) if recipe else None
+        _report(resume_run(resume, recipe=wanted, data=data, strategy=strategy), strategy)
         return
     if recipe is None:
         raise SignportError("RECIPE is missing; for example: signport train mlp --data hands.parquet")
-    _report(
-        train_run(
-            recipe,
-            data,
-            runs=runs,
-            name=name,
-            overrides=changes,
-            init_from=init_from,
-            base_bundle=base_bundle,
-            embedder=embedder,
-        )
-    )
+    wanted = load_recipe(recipe, [*changes, *([f"training.strategy={strategy}"] if strategy else [])])
+    if restarted and (begun := _begun(Path(runs or wanted.runs), name)) is not None:
+        finished = begun.record["finished"]
+        _report(begun if finished else resume_run(begun.path, recipe=wanted, data=data), strategy)
+        return
+    run = train_run(wanted, data, runs=runs, name=name, init_from=init_from, base_bundle=base_bundle, embedder=embedder)
+    _report(run, strategy)
 
 
-def _report(run: "Run") -> None:
+def _begun(runs: Path, name: str | None) -> "Run | None":
+    """The run that an earlier start of the same job has begun."""
+    from signport.errors import SignportError
+    from signport.training.run import Run
+
+    if name is None:
+        raise SignportError("--restarted: which run? name it with --run-id ID, the same at every start")
+    return Run.open(runs / name, unfinished=True) if (runs / name / "run.json").is_file() else None
+
+
+def _report(run: "Run", strategy: str | None) -> None:
+    """Prints what a run has reached; of several workers, the first one does."""
+    if (strategy or run.recipe.training.strategy) == "multi_worker":
+        from signport.training.cluster import Cluster
+
+        if not Cluster.from_environment(os.environ).is_chief:
+            return
     if start := run.record.get("init_from"):
         new = ", ".join(start["new"]) or "none"
         print(f"start: {start['copied']} tensors copied from {start['run']}; new: {new}", file=sys.stderr)

@@ -1,7 +1,8 @@
 """The input pipeline of a training: which samples come in which batch, and what augmentation makes of them."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -59,6 +60,65 @@ def epoch_batches(model: keras.Model, train: "Examples", settings: "FitSettings"
         # tf.data hands batches on in order, however many it has in the making.
         parallel = None if train.augment is None else tf.data.AUTOTUNE
         return epochs.flat_map(order).map(batch, num_parallel_calls=parallel).prefetch(tf.data.AUTOTUNE)
+
+
+def ordered_batches(model: keras.Model, examples: "Examples", size: int) -> tf.data.Dataset:
+    """Batches of `size` in the order of the examples, again and again; elements as those of `epoch_batches`."""
+    names = [tensor.name for tensor in model.inputs]
+    columns = [*(examples.inputs[name] for name in names), examples.targets]
+    columns += [] if examples.weights is None else [examples.weights]
+
+    def batch(rows: tf.Tensor) -> tuple[object, ...]:
+        picked = pick(rows)
+        features = tuple(picked[: len(names)])
+        return (features[0] if len(names) == 1 else features, *picked[len(names) :])
+
+    with tf.device("/CPU:0"):
+        pick = _row_picker(columns)
+        return tf.data.Dataset.range(len(examples)).batch(size).map(batch).repeat().prefetch(tf.data.AUTOTUNE)
+
+
+@dataclass(frozen=True)
+class Share:
+    """The replicas whose rows of each batch a process takes.
+
+    Attributes:
+        first: The first of them, from 0.
+        count: How many.
+        replicas: All replicas of the training.
+    """
+
+    first: int
+    count: int
+    replicas: int
+
+    def of(self, batches: tf.data.Dataset) -> tf.data.Dataset:
+        """The rows of each of these replicas, one replica after another, batch after batch.
+
+        The rows of a batch are shared out in their order, as evenly as they go: some replicas may have one more than
+        others, and with fewer rows than replicas some have none.
+
+        Args:
+            batches: Of `epoch_batches` or `ordered_batches`; more than will be taken.
+
+        Returns:
+            Mappings: `inputs`, `targets`, `weights` if there are any, and `batch_size`, the rows of all replicas.
+        """
+
+        def rows_of_each(*batch: Any) -> tf.data.Dataset:
+            size = tf.shape(batch[1], tf.int64)[0]
+
+            def rows(replica: tf.Tensor) -> dict[str, Any]:
+                start, end = replica * size // self.replicas, (replica + 1) * size // self.replicas
+                parts = tf.nest.map_structure(lambda column: column[start:end], batch)
+                return {**dict(zip(("inputs", "targets", "weights"), parts, strict=False)), "batch_size": size}
+
+            return tf.data.Dataset.range(self.first, self.first + self.count).map(rows)
+
+        shared = batches.flat_map(rows_of_each)
+        # Otherwise the replicas would ask one another before each step whether there is one.
+        endless = tf.data.experimental.assert_cardinality(tf.data.experimental.INFINITE_CARDINALITY)
+        return shared.apply(endless).prefetch(self.count)
 
 
 def _row_picker(columns: list[np.ndarray]) -> Callable[[tf.Tensor], list[tf.Tensor]]:

@@ -165,15 +165,24 @@ def load_checkpoint(path: Path) -> tuple[keras.Model, TrainingState]:
     Raises:
         SignportError: Missing, damaged, or not a checkpoint.
     """
-    model = load_model(path)
-    with zipfile.ZipFile(path) as archive:
-        if _MEMBER not in archive.namelist():
-            raise SignportError(f"{path}: a Keras model, but not a checkpoint of signport")
-        value = json.loads(archive.read(_MEMBER))
-    state = TrainingState(
-        family=value["family"],
-        recipe_digest=value["recipe_digest"],
-        classes=tuple(value["classes"]),
-        history=tuple(value["history"]),
-    )
-    return model, state
+    return load_model(path), read_state(path)
+
+
+def read_state(path: Path) -> TrainingState:
+    """Where the training of a checkpoint stood, without its model; raises as `load_checkpoint`."""
+    if not path.is_file():
+        raise SignportError(f"{path}: no such checkpoint; start the training anew")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if _MEMBER not in archive.namelist():
+                raise SignportError(f"{path}: a Keras model, but not a checkpoint of signport")
+            value = json.loads(archive.read(_MEMBER))
+        return TrainingState(
+            family=value["family"],
+            recipe_digest=value["recipe_digest"],
+            classes=tuple(value["classes"]),
+            history=tuple(value["history"]),
+        )
+    except (zipfile.BadZipFile, zlib.error, ValueError, TypeError, KeyError, OSError, EOFError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise SignportError(f"{path}: damaged, or not a checkpoint of signport ({reason}); train again") from error

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import keras
@@ -20,6 +21,7 @@ from signport.errors import SignportError
 from signport.models.registry import feed, inference_batch
 from signport.training.batches import epoch_batches
 from signport.training.metrics import TOP
+from signport.training.replicas import ReplicaSteps, SampleMetrics, fit_replicas
 from signport.training.schedule import Schedule, best_epoch, has_stalled
 
 # One row an epoch: `epoch` (from 1), `learning_rate`, `gradient_norm` if asked for, then what Keras measured, such as
@@ -53,7 +55,7 @@ class FitSettings:
 
     Attributes:
         epochs: Most epochs.
-        batch_size: Samples a step; the last batch of an epoch may be smaller.
+        batch_size: Samples a step, of all replicas together; the last batch of an epoch may be smaller.
         seed: Decides the order of batches and the dropout.
         schedule: The learning rate over the epochs.
         monitor: The column of the history that chooses the best epoch; accuracies are maximised, all else minimised.
@@ -129,8 +131,10 @@ def fit(
 ) -> Moment | None:
     """Trains a compiled model; afterwards it holds the weights of the last epoch.
 
+    A model that was made under the scope of a mirrored strategy is trained on all its replicas, with the same batches.
+
     Args:
-        model: Compiled, with an optimizer that has a `learning_rate` variable.
+        model: Compiled by `compile_model`, or with another optimizer that has a `learning_rate` variable.
         train: What to train on.
         validation: What to measure `val_…` on.
         settings: Epochs, batches, learning rate, when to stop.
@@ -148,6 +152,12 @@ def fit(
         return None
     start = len(driver.history)
     steps = math.ceil(len(train) / settings.batch_size)
+    if isinstance(
+        model.distribute_strategy, tf.distribute.MirroredStrategy | tf.distribute.MultiWorkerMirroredStrategy
+    ):
+        replicas = ReplicaSteps(model, sample_metrics(model), model.distribute_strategy)
+        fit_replicas(replicas, train, validation, settings, start, steps, driver)
+        return driver.moment
     model.fit(
         epoch_batches(model, train, settings, start),
         steps_per_epoch=steps,
@@ -189,6 +199,10 @@ class AdamW(keras.optimizers.AdamW):
             self.gradient_norms.assign_add(tf.linalg.global_norm(grads))
         super().apply(grads, trainable_variables)
 
+    def _all_reduce_sum_gradients(self, grads_and_vars: list[Any]) -> list[Any]:
+        # Keras would sum over replicas here, after each has clipped its own; `ReplicaSteps` has done so before.
+        return grads_and_vars
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **({"sum_gradient_norms": True} if self.sum_gradient_norms else {})}
 
@@ -225,10 +239,24 @@ def compile_model(
     model.compile(optimizer=optimizer, loss=loss, metrics=metrics, jit_compile=False)
 
 
+def sample_metrics(model: keras.Model) -> SampleMetrics:
+    """What `compile_model` measures besides the loss, for steps that Keras does not take."""
+    metrics: SampleMetrics = {"accuracy": keras.metrics.categorical_accuracy}
+    if model.output_shape[-1] > TOP:
+        metrics[f"top{TOP}_accuracy"] = partial(keras.metrics.top_k_categorical_accuracy, k=TOP)
+    return metrics
+
+
 def seed_everything(seed: int) -> None:
     """Makes what follows depend on `seed` only, on the same kind of machine."""
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
+
+
+def require_gpu(device: str) -> None:
+    """Raises a `SignportError` where `gpu` is asked for and TensorFlow sees none."""
+    if device == "gpu" and not tf.config.list_physical_devices("GPU"):
+        raise SignportError("device: gpu; TensorFlow sees no GPU on this machine; use auto or cpu")
 
 
 @contextmanager
@@ -238,13 +266,17 @@ def on_device(device: str) -> Iterator[None]:
     Raises:
         SignportError: `gpu` was asked for and TensorFlow sees none.
     """
-    if device == "gpu" and not tf.config.list_physical_devices("GPU"):
-        raise SignportError("device: gpu; TensorFlow sees no GPU on this machine; use auto or cpu")
+    require_gpu(device)
     if device == "auto":
         yield
     else:
         with tf.device(f"/{device.upper()}:0"):
             yield
+
+
+def _value(variable: keras.Variable) -> float:
+    # Under a strategy, `float` doesn't know the variable.
+    return float(keras.ops.convert_to_numpy(variable))
 
 
 def _arrays(model: keras.Model, examples: Examples) -> tuple[object, ...]:
@@ -289,9 +321,9 @@ class _Driver(keras.callbacks.Callback):
             state.assign(random.integers(0, 2**32, size=state.shape, dtype=np.uint32))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        row = {"epoch": epoch + 1, "learning_rate": float(self.model.optimizer.learning_rate)}
+        row = {"epoch": epoch + 1, "learning_rate": _value(self.model.optimizer.learning_rate)}
         if self._sums_norms:
-            row["gradient_norm"] = float(self.model.optimizer.gradient_norms) / self.params["steps"]
+            row["gradient_norm"] = _value(self.model.optimizer.gradient_norms) / self.params["steps"]
         row |= {name: float(value) for name, value in (logs or {}).items()}
         for name, value in row.items():
             if not math.isfinite(value):

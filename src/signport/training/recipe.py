@@ -57,7 +57,10 @@ class TrainingRecipe:
             knows no weight decay, gradient clipping, label smoothing, class weights, schedule, monitor or early
             stopping.
         epochs: Most passes over the training samples.
-        batch_size: Samples a step.
+        strategy: `single` trains on one device; `mirrored` on all GPUs of this machine; `multi_worker` on the devices
+            of all workers that `TF_CONFIG` or SLURM names. It decides where, not what is computed: the weights differ
+            by the order of float32 sums, and where there is dropout by its masks.
+        batch_size: Samples a step, shared out among all replicas.
         learning_rate: Peak learning rate of AdamW.
         weight_decay: Decoupled weight decay of AdamW, a step, in learning rates.
         gradient_clip_norm: Gradients whose global L2 norm is larger are scaled down to it; 0 leaves them.
@@ -76,6 +79,7 @@ class TrainingRecipe:
     """
 
     trainer: Literal["signport", "model-maker"] = "signport"
+    strategy: Literal["single", "mirrored", "multi_worker"] = "single"
     epochs: int = 60
     batch_size: int = 128
     learning_rate: float = 2e-3
@@ -112,6 +116,7 @@ class TrainingRecipe:
         if self.trainer == "model-maker":
             whole = float(self.focal_gamma).is_integer()
             _require(whole, "training.focal_gamma", self.focal_gamma, "a whole number with trainer: model-maker")
+            _require(self.strategy == "single", "training.strategy", self.strategy, "single with trainer: model-maker")
 
     def learning_rates(self) -> Schedule:
         """The learning rate over the epochs."""
@@ -244,11 +249,11 @@ class Recipe:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of everything that decides the weights (not: places, device, logging, quantization, gates)."""
+        """SHA-256 of everything that decides the weights (not: places, devices, logging, quantization, gates)."""
         decides = to_mapping(self)
         for section in ("device", "runs", "logging", "quantization", "gates"):
             del decides[section]
-        del decides["data"]["cache"], decides["training"]["keep_checkpoints"]
+        del decides["data"]["cache"], decides["training"]["keep_checkpoints"], decides["training"]["strategy"]
         return sha256_bytes(json.dumps(decides, sort_keys=True).encode())
 
 

@@ -5,10 +5,11 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -20,15 +21,23 @@ from signport.files import read_json, write_bytes, write_json, write_npz, write_
 from signport.landmarks.topology import topology_named
 from signport.models.registry import Family, check_topology, family_named, predict
 from signport.training.base_models import EMBEDDER, base_models, write_base_models
-from signport.training.checkpoint import Checkpoints, TrainingState, keras_archive, load_checkpoint
+from signport.training.checkpoint import (
+    Checkpoints,
+    TrainingState,
+    keras_archive,
+    load_checkpoint,
+    load_model,
+    read_state,
+)
 from signport.training.history_logs import history_logs, require_wandb, write_history
-from signport.training.loop import Examples, compile_model, on_device, seed_everything
+from signport.training.loop import Examples, Hook, Moment, compile_model, seed_everything
 from signport.training.metrics import measure
 from signport.training.plots import draw_results
 from signport.training.recipe import Recipe, load_recipe, with_overrides
 from signport.training.run import Run, new_run_folder
 from signport.training.trainers import Fitting, check_trainer, fit_model
 from signport.training.transfer import copy_matching_weights
+from signport.training.workers import Workers, workers_of
 
 _PARAMETERS = "preprocess_params.npz"
 _VERSIONED = ("signport", "tensorflow", "keras", "numpy", "mediapipe")
@@ -48,6 +57,8 @@ def train(
     """Trains a model; everything about it goes into one new folder.
 
     A run that builds on another (`init_from`, `embedder`) holds back what that one held back, where they share signers.
+    With `training.strategy: multi_worker`, every worker calls this with the same arguments and sees the same folders;
+    the first one writes the run.
 
     Args:
         recipe: A recipe, its name, or its YAML file.
@@ -60,8 +71,8 @@ def train(
         embedder: An exported `gesture_embedder` run, or a `.tflite`, that a gesture head builds on.
 
     Raises:
-        SignportError: Anything in the recipe, the data or the options that can't be (no run is left behind then), or a
-            training that fails on its way.
+        SignportError: Anything in the recipe, the data or the options that can't be (no run is left behind then), a
+            training that fails on its way, or a worker that is missing or lost.
     """
     recipe = with_overrides(recipe, overrides) if isinstance(recipe, Recipe) else load_recipe(recipe, overrides)
     cache = _cache(recipe, data)
@@ -75,18 +86,27 @@ def train(
         require_wandb()
     parts = _parts(cache, recipe, source, embedder)
 
-    folder = new_run_folder(recipe.runs if runs is None else runs, name, recipe.name)
-    try:
-        return _begin(folder, recipe, cache, parts, models, source)
-    except SignportError:
-        # A run with epochs behind it can be resumed; one that never began would only be in the way.
-        if not (folder / "history.csv").exists():
-            shutil.rmtree(folder)
-        raise
+    with workers_of(recipe.training.strategy, recipe.device) as workers:
+        if not workers.is_chief:
+            return _go_on(Run.open(workers.agree({})["run"], unfinished=True), recipe, workers)
+        folder = new_run_folder(recipe.runs if runs is None else runs, name, recipe.name)
+        try:
+            return _begin(folder, recipe, cache, parts, models, source, workers)
+        except SignportError:
+            # A run with epochs behind it can be resumed; one that never began would only be in the way.
+            if not (folder / "history.csv").exists():
+                shutil.rmtree(folder)
+            raise
 
 
 def _begin(
-    folder: Path, recipe: Recipe, cache: LandmarkCache, parts: Split, models: dict[str, bytes], source: Run | None
+    folder: Path,
+    recipe: Recipe,
+    cache: LandmarkCache,
+    parts: Split,
+    models: dict[str, bytes],
+    source: Run | None,
+    workers: Workers,
 ) -> Run:
     """Fills a new run's folder and trains."""
     if cache.path is None:
@@ -95,7 +115,7 @@ def _begin(
     write_text(folder / "recipe.yaml", recipe.to_yaml())
     run = Run(folder, recipe, _first_record(folder, recipe, cache, parts))
     write_json(folder / "split.json", _sample_ids(cache, parts))
-    with on_device(recipe.device):
+    with workers.device(recipe.device):
         seed_everything(recipe.seed)
         model = run.family.build(run.config, len(cache.classes))
         if source is not None:
@@ -113,7 +133,9 @@ def _begin(
         _checkpoints(run).start(model)
         # A folder with a run.json can be resumed.
         write_json(folder / "run.json", run.record)
-        return _train_on(run, model, ())
+        if workers.strategy is None:
+            return _train_on(run, model, (), workers)
+    return _go_on(run, recipe, workers)
 
 
 def _adapt(run: Run, model: keras.Model, source: Run | None) -> None:
@@ -125,16 +147,24 @@ def _adapt(run: Run, model: keras.Model, source: Run | None) -> None:
         write_npz(run.path / _PARAMETERS, run.family.adapt(model, run.inputs("train")))
 
 
-def resume(path: str | Path, *, recipe: Recipe | None = None, data: LandmarkCache | str | Path | None = None) -> Run:
+def resume(
+    path: str | Path,
+    *,
+    recipe: Recipe | None = None,
+    data: LandmarkCache | str | Path | None = None,
+    strategy: Literal["single", "mirrored", "multi_worker"] | None = None,
+) -> Run:
     """Goes on with a training that was interrupted, exactly where its last checkpoint stands.
 
     Args:
         path: The run's folder.
         recipe: If given, it must be the run's own.
         data: If given, it must be the cache that the run was started on.
+        strategy: Where to go on, whatever strategy it was started with; without one, where the recipe says.
 
     Raises:
-        SignportError: Not a run, finished already, or recipe, data or checkpoint are not the run's own.
+        SignportError: Not a run, finished already, or recipe, data or checkpoint are not the run's own; or a worker is
+            missing or lost.
     """
     run = Run.open(path, unfinished=True)
     if run.record["finished"]:
@@ -143,19 +173,36 @@ def resume(path: str | Path, *, recipe: Recipe | None = None, data: LandmarkCach
         cache = data if isinstance(data, LandmarkCache) else LandmarkCache.read(data)
         if cache.digest != run.cache_digest:
             raise SignportError(f"--data {cache.path}: not the cache that run {run.id} was started on; leave it out")
-    wanted = run.recipe if recipe is None else _with_embedder_of(recipe, run.recipe)
+    wanted = run.recipe if recipe is None else recipe
+    if strategy is not None:
+        wanted = replace(wanted, training=replace(wanted.training, strategy=strategy))
+    with workers_of(wanted.training.strategy, run.recipe.device) as workers:
+        return _go_on(run, wanted, workers)
+
+
+def _go_on(run: Run, wanted: Recipe, workers: Workers) -> Run:
+    """Trains on from the last checkpoint of a run, which has to be one of the wanted recipe."""
+    wanted = _with_embedder_of(wanted, run.recipe)
     run.family  # noqa: B018 - importing the family registers its layers
     checkpoint = run.checkpoints / "last.keras"
-    with on_device(run.recipe.device):
+    state = read_state(checkpoint)
+    if (state.family, state.recipe_digest) != (run.recipe.family, wanted.digest) or state.classes != run.classes:
+        raise SignportError(
+            f"{checkpoint}: a checkpoint of another recipe (family {state.family!r}, recipe "
+            f"{state.recipe_digest[:12]}…, wanted {wanted.family!r}, {wanted.digest[:12]}…); resume with the "
+            "recipe it was started with, or start a new run with --init-from"
+        )
+    theirs = workers.agree({"run": str(run.path), "epoch": state.epoch})
+    if theirs["epoch"] != state.epoch:
+        raise SignportError(
+            f"{checkpoint}: stands after epoch {state.epoch}, that of the first worker after epoch {theirs['epoch']} "
+            f"({theirs['run']}); all workers have to see the same folder"
+        )
+    with workers.device(run.recipe.device):
         seed_everything(run.recipe.seed)
-        model, state = load_checkpoint(checkpoint)
-        if (state.family, state.recipe_digest) != (run.recipe.family, wanted.digest) or state.classes != run.classes:
-            raise SignportError(
-                f"{checkpoint}: a checkpoint of another recipe (family {state.family!r}, recipe "
-                f"{state.recipe_digest[:12]}…, wanted {wanted.family!r}, {wanted.digest[:12]}…); resume with the "
-                "recipe it was started with, or start a new run with --init-from"
-            )
-        return _train_on(run, model, state.history)
+        with workers.scope():
+            model = load_model(checkpoint)
+        return _train_on(run, model, state.history, workers)
 
 
 def _with_embedder_of(recipe: Recipe, other: Recipe) -> Recipe:
@@ -243,10 +290,13 @@ def _checkpoints(run: Run) -> Checkpoints:
     return Checkpoints(run.checkpoints, training.checkpoint_every, state, training.keep_checkpoints)
 
 
-def _train_on(run: Run, model: keras.Model, history: Sequence[dict[str, float]]) -> Run:
+def _train_on(run: Run, model: keras.Model, history: Sequence[dict[str, float]], workers: Workers) -> Run:
     start = time.perf_counter()
+    opened: AbstractContextManager[list[Hook]] = nullcontext([])
+    if workers.is_chief:
+        opened = history_logs(run.path, run.recipe, len(history))
     validation = Examples(run.inputs("validation"), _one_hot(run.labels("validation"), len(run.classes)))
-    with history_logs(run.path, run.recipe, len(history)) as logs:
+    with opened as logs:
         fit_model(
             Fitting(
                 folder=run.path,
@@ -257,11 +307,17 @@ def _train_on(run: Run, model: keras.Model, history: Sequence[dict[str, float]])
                 validation=validation,
                 history=history,
                 logs=logs,
-                checkpoints=_checkpoints(run),
+                checkpoints=_checkpoints(run) if workers.is_chief else _leave_to_the_chief,
             )
         )
-    _finish(run, time.perf_counter() - start)
+    if workers.is_chief:
+        _finish(run, time.perf_counter() - start)
+    workers.finish()
     return Run.open(run.path)
+
+
+def _leave_to_the_chief(moment: Moment) -> None:
+    """The checkpoints of the other workers."""
 
 
 def _training_examples(run: Run) -> Examples:
