@@ -11,7 +11,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-targets browser-page android-runner kotlin export-tflite test lint bench bench-quantization clean
+.PHONY: help setup setup-targets browser-page android-runner kotlin export-tflite test lint bench bench-quantization docker-check clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ kotlin: setup ## Build the Kotlin library, and its jar that parity runs on the J
 
 android-runner: setup ## Build the native runner that parity pushes to a phone
 	$(RUN)/python tools/build_android_runner.py
+
+docker-check: setup ## Build the container images without an engine and run them (root, buildah, debootstrap); IMAGE=serve picks
+	$(RUN)/python tools/docker_check.py $(if $(IMAGE),--image $(IMAGE))
 
 clean: ## Remove what the other targets made, but not the environment
 	rm -rf build .mypy_cache .pytest_cache .ruff_cache src/signport/parity/browser/page src/signport/parity/jvm/jar export/android/build export/android/.gradle export/browser/node_modules

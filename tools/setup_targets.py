@@ -72,6 +72,7 @@ PROGRAMS = (
     Program("java", _on_path("java"), "default-jdk-headless", "the Kotlin module"),
     Program("mvn", _on_path("mvn"), "maven", "the Kotlin module"),
     Program("npm", _on_path("npm"), "npm", "the browser page"),
+    Program("shellcheck", _on_path("shellcheck"), "shellcheck", "tests of the SLURM script"),
 )
 
 

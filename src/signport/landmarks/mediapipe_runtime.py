@@ -17,12 +17,17 @@ from signport.errors import SignportError
 _LOG_LINE = re.compile(rb"[IWE]\d{4} \d\d:\d\d:|WARNING: All log messages before absl|INFO: Created TensorFlow Lite")
 
 
-def import_mediapipe() -> ModuleType:
-    """Imports `mediapipe` without letting it import TensorFlow.
+# What `import mediapipe` imports and this project never uses of it: TensorFlow for one decorator of its documentation
+# tools, matplotlib for one function that draws.
+_UNUSED = ("tensorflow", "matplotlib", "matplotlib.pyplot")
 
-    MediaPipe asks TensorFlow for one decorator of its documentation tools and does without where TensorFlow is not
-    installed (`mediapipe/tasks/python/core/optional_dependencies.py`). Taking that way costs nothing and saves every
-    capture process the seconds and the memory of TensorFlow.
+
+def import_mediapipe() -> ModuleType:
+    """Imports `mediapipe` without letting it import TensorFlow and matplotlib.
+
+    MediaPipe does without TensorFlow where it is not installed (`mediapipe/tasks/python/core/optional_dependencies.py`);
+    for matplotlib (`mediapipe/python/solutions/drawing_utils.py`) an empty module stands in. That saves every capture
+    process seconds and memory, and the fonts' list that matplotlib writes into the home folder.
 
     Returns:
         The module `mediapipe`.
@@ -31,9 +36,9 @@ def import_mediapipe() -> ModuleType:
         SignportError: MediaPipe is not installed.
     """
     os.environ.setdefault("GLOG_minloglevel", "2")
-    hidden = "tensorflow" not in sys.modules and "mediapipe" not in sys.modules
-    if hidden:
-        sys.modules["tensorflow"] = None  # type: ignore[assignment]
+    hidden = [] if "mediapipe" in sys.modules else [name for name in _UNUSED if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None if name == "tensorflow" else ModuleType(name)  # type: ignore[assignment]
     try:
         import mediapipe
     except ModuleNotFoundError as error:
@@ -43,8 +48,8 @@ def import_mediapipe() -> ModuleType:
             "mediapipe is not installed; run `make setup` or `pip install mediapipe==0.10.21`"
         ) from None
     finally:
-        if hidden:
-            del sys.modules["tensorflow"]
+        for name in hidden:
+            del sys.modules[name]
     return cast("ModuleType", mediapipe)
 
 
