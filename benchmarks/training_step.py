@@ -41,7 +41,7 @@ class Bench:
         import keras
 
         from signport.models.registry import family_named
-        from signport.training.loop import seed_everything
+        from signport.training.devices import seed_everything
         from signport.training.recipe import Recipe, load_recipe, recipe_names
 
         if deterministic:

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from signport.errors import SignportError
-from signport.training.loop import Examples, FitSettings, Snapshot, compile_model, fit, on_device, seed_everything
+from signport.training.devices import on_device, seed_everything
+from signport.training.loop import Examples, FitSettings, Snapshot, compile_model, fit
 from signport.training.schedule import Schedule
 
 

@@ -6,8 +6,7 @@ has to be kept to go on exactly where a training stopped.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -245,33 +244,6 @@ def sample_metrics(model: keras.Model) -> SampleMetrics:
     if model.output_shape[-1] > TOP:
         metrics[f"top{TOP}_accuracy"] = partial(keras.metrics.top_k_categorical_accuracy, k=TOP)
     return metrics
-
-
-def seed_everything(seed: int) -> None:
-    """Makes what follows depend on `seed` only, on the same kind of machine."""
-    keras.utils.set_random_seed(seed)
-    tf.config.experimental.enable_op_determinism()
-
-
-def require_gpu(device: str) -> None:
-    """Raises a `SignportError` where `gpu` is asked for and TensorFlow sees none."""
-    if device == "gpu" and not tf.config.list_physical_devices("GPU"):
-        raise SignportError("device: gpu; TensorFlow sees no GPU on this machine; use auto or cpu")
-
-
-@contextmanager
-def on_device(device: str) -> Iterator[None]:
-    """Runs its body on `cpu`, on `gpu`, or (`auto`) where TensorFlow likes.
-
-    Raises:
-        SignportError: `gpu` was asked for and TensorFlow sees none.
-    """
-    require_gpu(device)
-    if device == "auto":
-        yield
-    else:
-        with tf.device(f"/{device.upper()}:0"):
-            yield
 
 
 def _value(variable: keras.Variable) -> float:

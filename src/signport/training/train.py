@@ -3,39 +3,28 @@
 import platform
 import shutil
 import sys
-import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 import keras
-import numpy as np
 
 from signport.datasets.cache import LandmarkCache
 from signport.datasets.splits import PARTS, Split, part_of_key, split, split_like
 from signport.errors import SignportError
-from signport.files import read_json, write_bytes, write_json, write_npz, write_text
-from signport.landmarks.topology import topology_named
-from signport.models.registry import Family, check_topology, family_named, predict
+from signport.files import write_json, write_npz, write_text
+from signport.models.registry import Family, check_topology, family_named
 from signport.training.base_models import EMBEDDER, base_models, write_base_models
-from signport.training.checkpoint import (
-    Checkpoints,
-    TrainingState,
-    keras_archive,
-    load_checkpoint,
-    load_model,
-    read_state,
-)
-from signport.training.history_logs import history_logs, require_wandb, write_history
-from signport.training.loop import Examples, Hook, Moment, compile_model, seed_everything
-from signport.training.metrics import measure
-from signport.training.plots import draw_results
+from signport.training.checkpoint import load_model, read_state
+from signport.training.devices import seed_everything
+from signport.training.fit_run import checkpoints_of, fit_run
+from signport.training.history_logs import require_wandb
+from signport.training.loop import compile_model
 from signport.training.recipe import Recipe, load_recipe, with_overrides
 from signport.training.run import Run, new_run_folder
-from signport.training.trainers import Fitting, check_trainer, fit_model
+from signport.training.trainers import check_trainer
 from signport.training.transfer import copy_matching_weights
 from signport.training.workers import Workers, workers_of
 
@@ -130,11 +119,11 @@ def _begin(
             gradient_norm=recipe.logging.gradient_norm,
         )
         model.optimizer.build(model.trainable_variables)
-        _checkpoints(run).start(model)
+        checkpoints_of(run).start(model)
         # A folder with a run.json can be resumed.
         write_json(folder / "run.json", run.record)
         if workers.strategy is None:
-            return _train_on(run, model, (), workers)
+            return fit_run(run, model, (), workers)
     return _go_on(run, recipe, workers)
 
 
@@ -202,7 +191,7 @@ def _go_on(run: Run, wanted: Recipe, workers: Workers) -> Run:
         seed_everything(run.recipe.seed)
         with workers.scope():
             model = load_model(checkpoint)
-        return _train_on(run, model, state.history, workers)
+        return fit_run(run, model, state.history, workers)
 
 
 def _with_embedder_of(recipe: Recipe, other: Recipe) -> Recipe:
@@ -282,89 +271,3 @@ def _loss(recipe: Recipe) -> keras.losses.Loss:
         gamma = recipe.training.focal_gamma
         return keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=gamma, label_smoothing=smoothing)
     return keras.losses.CategoricalCrossentropy(label_smoothing=smoothing)
-
-
-def _checkpoints(run: Run) -> Checkpoints:
-    state = TrainingState(run.recipe.family, run.recipe.digest, run.classes, ())
-    training = run.recipe.training
-    return Checkpoints(run.checkpoints, training.checkpoint_every, state, training.keep_checkpoints)
-
-
-def _train_on(run: Run, model: keras.Model, history: Sequence[dict[str, float]], workers: Workers) -> Run:
-    start = time.perf_counter()
-    opened: AbstractContextManager[list[Hook]] = nullcontext([])
-    if workers.is_chief:
-        opened = history_logs(run.path, run.recipe, len(history))
-    validation = Examples(run.inputs("validation"), _one_hot(run.labels("validation"), len(run.classes)))
-    with opened as logs:
-        fit_model(
-            Fitting(
-                folder=run.path,
-                recipe=run.recipe,
-                classes=run.classes,
-                model=model,
-                train=_training_examples(run),
-                validation=validation,
-                history=history,
-                logs=logs,
-                checkpoints=_checkpoints(run) if workers.is_chief else _leave_to_the_chief,
-            )
-        )
-    if workers.is_chief:
-        _finish(run, time.perf_counter() - start)
-    workers.finish()
-    return Run.open(run.path)
-
-
-def _leave_to_the_chief(moment: Moment) -> None:
-    """The checkpoints of the other workers."""
-
-
-def _training_examples(run: Run) -> Examples:
-    """The training part and its augmented copies, all drawn now, and what is drawn anew from each epoch's number."""
-    recipe, augmentation = run.recipe, run.recipe.data.augmentation
-    variants = augmentation.variants(run.part("train"), recipe.seed)
-    inputs = [run.family.inputs(variant, run.config) for variant in variants]
-    labels = np.tile(variants[0].labels, len(variants))
-    weights = None
-    if recipe.training.class_weights == "balanced":
-        counts = np.bincount(labels, minlength=len(run.classes))
-        weights = (len(labels) / (len(run.classes) * counts))[labels].astype(np.float32)
-    # Joined only if there is something to join: long sequences are too large to have them twice.
-    columns = (
-        inputs[0] if len(inputs) == 1 else {name: np.concatenate([one[name] for one in inputs]) for name in inputs[0]}
-    )
-    on_the_fly = augmentation.on_the_fly(topology_named(run.family.topology))
-    return Examples(columns, _one_hot(labels, len(run.classes)), weights, on_the_fly)
-
-
-def _one_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
-    return np.asarray(np.eye(num_classes, dtype=np.float32)[labels])
-
-
-def _finish(run: Run, seconds: float) -> None:
-    """Writes the model of the best epoch, its figures and the picture, and marks the run as finished."""
-    best, state = load_checkpoint(run.checkpoints / "best.keras")
-    _, last = load_checkpoint(run.checkpoints / "last.keras")
-    keras.utils.set_random_seed(run.recipe.seed)
-    model = run.family.build(run.config, len(run.classes))
-    model.set_weights(best.get_weights())
-    write_bytes(run.path / "model.keras", keras_archive(model))
-    write_history(run.path, last.history)
-    metrics: dict[str, Any] = {"best_epoch": state.epoch, "epochs": last.epoch}
-    for part in ("validation", "test"):
-        labels = run.labels(part)
-        if len(labels):
-            measured = measure(predict(model, run.inputs(part)), labels, run.classes)
-            metrics[part] = {
-                "accuracy": measured.accuracy,
-                "interval": list(measured.interval),
-                **({"top5_accuracy": measured.top5} if measured.has_top5 else {}),
-                "macro_f1": measured.macro.f1,
-                "samples": measured.samples,
-            }
-            held_back = part
-    draw_results(last.history, state.epoch, measured, run.path / "results.png", run.id, held_back)
-    metrics["validation"]["loss"] = state.history[-1]["val_loss"]
-    record = {**read_json(run.path / "run.json"), "metrics": metrics, "seconds": round(seconds, 2), "finished": True}
-    write_json(run.path / "run.json", record)

@@ -12,7 +12,7 @@ import tensorflow as tf
 from signport.errors import SignportError
 from signport.landmarks.mediapipe_runtime import quiet_native_log
 from signport.training.cluster import Cluster, Meeting
-from signport.training.loop import on_device, require_gpu
+from signport.training.devices import on_device, require_gpu
 
 # How TensorFlow's messages name a worker that is gone.
 _TASK = re.compile(r"/task:(\d+)")
