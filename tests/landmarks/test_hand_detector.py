@@ -46,6 +46,23 @@ def test_handedness_is_the_probability_of_a_left_hand(detector):
 
 def test_no_hand_gives_none(detector):
     assert detector.detect(np.full((120, 160, 3), 90, np.uint8)) is None
+    assert detector.detect_all(np.full((120, 160, 3), 90, np.uint8)) == []
+
+
+def test_as_many_hands_are_found_as_are_looked_for(detector):
+    image = drawn_hand(240)
+    both = np.concatenate([image, image[:, ::-1]], axis=1)
+    assert len(detector.detect_all(both)) == 1
+    with HandDetector(num_hands=2) as two:
+        hands = two.detect_all(both)
+        assert sorted(hand.handedness > 0.5 for hand in hands) == [False, True]
+        assert {hand.image_size for hand in hands} == {(480, 240)}
+        np.testing.assert_array_equal(two.detect(both).landmarks, hands[0].landmarks)
+
+
+def test_no_fewer_than_one_hand_can_be_looked_for():
+    with pytest.raises(SignportError, match=r"num_hands is 0"):
+        HandDetector(num_hands=0)
 
 
 @pytest.mark.parametrize("border", [0.1, 0.25, 0.5])

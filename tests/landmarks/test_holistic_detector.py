@@ -59,6 +59,8 @@ def test_no_frames_give_nothing(detector):
 
 
 def test_a_confidence_out_of_range_is_refused():
+    with pytest.raises(SignportError, match=r"min_tracking_confidence is -1"):
+        HolisticDetector(min_tracking_confidence=-1)
     with pytest.raises(SignportError, match=r"min_detection_confidence is 1.5"):
         HolisticDetector(1.5)
 

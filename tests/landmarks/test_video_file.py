@@ -22,6 +22,7 @@ def test_frames_come_in_order_as_rgb_with_rate_and_size(tmp_path, suffix):
         assert frame.dtype == np.uint8
         np.testing.assert_allclose(frame.mean(axis=(0, 1)), colour, atol=25)
     assert not video.is_cut_short
+    assert video.stated_frames == 4
 
 
 @pytest.mark.parametrize("suffix", [".avi", ".mkv", ".webm"])
@@ -42,6 +43,7 @@ def test_what_is_no_video_is_not_open_and_has_no_frames(tmp_path, content):
     assert math.isnan(video.frame_rate)
     assert list(video.frames()) == []
     assert not video.is_cut_short
+    assert video.stated_frames == 0
 
 
 def test_a_name_that_looks_like_a_pattern_or_an_address_is_a_name(tmp_path, monkeypatch):

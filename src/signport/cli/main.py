@@ -18,6 +18,7 @@ from signport.cli import (
     parity,
     quantize,
     render,
+    serve,
     stream,
     table,
     train,
@@ -26,7 +27,7 @@ from signport.errors import SignportError
 
 _PIPELINE = (
     "render", "capture", "import", "cache", "train", "evaluate",
-    "quantize", "export", "bundle", "parity", "stream", "embed", "inspect", "doctor",
+    "quantize", "export", "bundle", "parity", "serve", "stream", "embed", "inspect", "doctor",
 )  # fmt: skip
 
 
@@ -52,7 +53,7 @@ app.add_typer(table.app, name="import")
 app.add_typer(cache.app, name="cache")
 app.add_typer(quantize.app, name="quantize")
 app.add_typer(parity.app, name="parity")
-for verb in (train, evaluate, export, bundle, stream, embed, inspect, doctor):
+for verb in (train, evaluate, export, bundle, serve, stream, embed, inspect, doctor):
     verb.register(app)
 
 

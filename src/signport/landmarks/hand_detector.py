@@ -92,12 +92,13 @@ class HandDetection:
 
 
 class HandDetector:
-    """Finds one hand in each image; every image stands alone (MediaPipe's IMAGE mode).
+    """Finds hands in each image, one unless told otherwise; every image stands alone (MediaPipe's IMAGE mode).
 
     Args:
         min_detection_confidence: Least score of the palm detector, 0 to 1.
         model: A `hand_landmarker.task` or `gesture_recognizer.task`; None takes the installed wheel's models.
         min_presence_confidence: Least score with which the landmark model must confirm a hand, 0 to 1.
+        num_hands: How many hands are looked for, 1 or more.
 
     Example:
         >>> with HandDetector() as detector:
@@ -111,6 +112,7 @@ class HandDetector:
         model: str | Path | None = None,
         *,
         min_presence_confidence: float = 0.5,
+        num_hands: int = _HANDS_LOOKED_FOR,
     ) -> None:
         for option, value in (
             ("min_detection_confidence", min_detection_confidence),
@@ -118,6 +120,8 @@ class HandDetector:
         ):
             if not 0 <= value <= 1:
                 raise SignportError(f"{option} is {value}; give a number from 0 to 1")
+        if num_hands < 1:
+            raise SignportError(f"num_hands is {num_hands}; give 1 or more")
         task = hand_landmarker_task(model)
         self.model_sha256 = sha256_bytes(task)
         self.version = mediapipe_version()
@@ -127,7 +131,7 @@ class HandDetector:
             options = tasks.vision.HandLandmarkerOptions(
                 base_options=tasks.BaseOptions(model_asset_buffer=task),
                 running_mode=tasks.vision.RunningMode.IMAGE,
-                num_hands=_HANDS_LOOKED_FOR,
+                num_hands=num_hands,
                 min_hand_detection_confidence=min_detection_confidence,
                 min_hand_presence_confidence=min_presence_confidence,
             )
@@ -156,6 +160,15 @@ class HandDetector:
         Raises:
             SignportError: `border` is negative, or `image` is no RGB image of uint8.
         """
+        hands = self.detect_all(image, border=border)
+        return hands[0] if hands else None
+
+    def detect_all(self, image: np.ndarray, *, border: float = 0.0) -> list[HandDetection]:
+        """Finds at most `num_hands` hands in an image; arguments and errors are those of `detect`.
+
+        Returns:
+            The hands, the one with the best palm score first.
+        """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
             raise SignportError(f"image of shape {image.shape} and type {image.dtype}; give uint8 (height, width, 3)")
         if not 0 <= border <= 2:
@@ -165,17 +178,19 @@ class HandDetector:
         if pad_x or pad_y:
             image = np.pad(image, ((pad_y, pad_y), (pad_x, pad_x), (0, 0)), mode="edge")
         result = self._run(image)
-        if not result.hand_landmarks:
-            return None
         scale = np.array([image.shape[1] / width, image.shape[0] / height, image.shape[1] / width])
         offset = np.array([pad_x / width, pad_y / height, 0.0])
-        category = result.handedness[0][0]
-        return HandDetection(
-            landmarks=(landmark_points(result.hand_landmarks[0]) * scale - offset).astype(np.float32),
-            world_landmarks=landmark_points(result.hand_world_landmarks[0]).astype(np.float32),
-            handedness=left_probability(category),
-            image_size=(width, height),
-        )
+        return [
+            HandDetection(
+                landmarks=(landmark_points(landmarks) * scale - offset).astype(np.float32),
+                world_landmarks=landmark_points(world_landmarks).astype(np.float32),
+                handedness=left_probability(category),
+                image_size=(width, height),
+            )
+            for landmarks, world_landmarks, (category, *_) in zip(
+                result.hand_landmarks, result.hand_world_landmarks, result.handedness, strict=True
+            )
+        ]
 
     def _run(self, image: np.ndarray) -> Any:
         picture = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))

@@ -68,6 +68,8 @@ class HolisticDetector:
 
     Args:
         min_detection_confidence: Least score of the person and palm detectors, 0 to 1.
+        min_tracking_confidence: Least score with which the pose is followed into the next frame, 0 to 1; below it the
+            person is looked for anew.
 
     Example:
         >>> with HolisticDetector() as detector:
@@ -76,12 +78,19 @@ class HolisticDetector:
         ((543, 3), True)
     """
 
-    def __init__(self, min_detection_confidence: float = 0.5) -> None:
-        if not 0 <= min_detection_confidence <= 1:
-            raise SignportError(f"min_detection_confidence is {min_detection_confidence}; give a number from 0 to 1")
+    def __init__(self, min_detection_confidence: float = 0.5, *, min_tracking_confidence: float = 0.5) -> None:
+        for option, value in (
+            ("min_detection_confidence", min_detection_confidence),
+            ("min_tracking_confidence", min_tracking_confidence),
+        ):
+            if not 0 <= value <= 1:
+                raise SignportError(f"{option} is {value}; give a number from 0 to 1")
         self.version = mediapipe_version()
         self.model_sha256 = holistic_models_sha256()
-        self._confidence = min_detection_confidence
+        self._confidences = {
+            "min_detection_confidence": min_detection_confidence,
+            "min_tracking_confidence": min_tracking_confidence,
+        }
         with quiet_native_log():
             self._mediapipe = import_mediapipe()
             tasks = self._mediapipe.tasks
@@ -116,7 +125,7 @@ class HolisticDetector:
                 if holistic is None:
                     with quiet_native_log():  # the graph's threads log until they have worked on its first frame
                         graph = self._mediapipe.solutions.holistic
-                        holistic = running.enter_context(graph.Holistic(min_detection_confidence=self._confidence))
+                        holistic = running.enter_context(graph.Holistic(**self._confidences))
                         found = holistic.process(frame)
                 else:
                     found = holistic.process(frame)

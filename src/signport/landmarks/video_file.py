@@ -72,8 +72,13 @@ class VideoFile:
             yield self._cv2.cvtColor(frame, self._cv2.COLOR_BGR2RGB)
 
     @property
+    def stated_frames(self) -> int:
+        """How many frames the container says that it holds; 0 where it doesn't."""
+        return max(0, int(self._capture.get(self._cv2.CAP_PROP_FRAME_COUNT)))
+
+    @property
     def is_cut_short(self) -> bool:
         """Whether the frames read end well before the duration that the container states."""
-        stated = self._capture.get(self._cv2.CAP_PROP_FRAME_COUNT) / self.frame_rate
+        stated = self.stated_frames / self.frame_rate
         read = self._last_ms / 1000 + 1 / self.frame_rate
         return bool(stated > 0 and read < _WHOLE * stated)  # false where the frame rate is unknown, too
