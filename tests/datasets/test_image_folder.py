@@ -2,15 +2,18 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.drawn_hands import drawn_hand, hand_folder, write_image
 
-from signport.datasets import capture_journal
+from signport.datasets import capture
 from signport.datasets.cache import LandmarkCache
+from signport.datasets.capture_folder import CaptureFolder
 from signport.datasets.image_folder import capture_images
 from signport.errors import SignportError
+from signport.landmarks import worker_pool
 from signport.landmarks.hand_detector import HandDetector, hand_landmarker_task
 
 GREY = np.full((50, 60, 3), 90, np.uint8)
@@ -72,20 +75,17 @@ def test_the_bytes_do_not_depend_on_the_number_of_workers(captured, photos, tmp_
 
 def test_a_killed_capture_goes_on_where_it_was_and_ends_with_the_same_bytes(tmp_path):
     folder = hand_folder(tmp_path / "photos", images=60, classes=("A",))
-    output, journal = tmp_path / "hands.parquet", tmp_path / "hands.parquet.partial/finished.jsonl"
+    output, partial = tmp_path / "hands.parquet", tmp_path / "hands.parquet.partial"
     capture_images(folder, tmp_path / "whole.parquet", workers=2)
     code = "import sys; from signport.datasets.image_folder import capture_images; capture_images(*sys.argv[1:])"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with subprocess.Popen([sys.executable, "-c", code, str(folder), str(output)], env=environment) as process:
-        while process.poll() is None and not (journal.is_file() and journal.read_bytes().count(b"\n") > 5):
+        while process.poll() is None and not list(partial.glob("part-*")):
             time.sleep(0.005)
         process.kill()
     assert process.returncode == -9, "the capture ended before it could be killed"
     assert not output.exists()
-    finished = journal.read_bytes().count(b"\n") - 1
-    assert 5 <= finished < 60
-    with journal.open("ab") as file:
-        file.write(b'{"name": "A/hand59.png", "sta')  # a line that the kill tore
+    assert list(partial.glob("part-*"))
 
     # An image that is known is not looked at again: could it be, the black square would be found to hold no hand.
     first = folder / "A/hand00.png"
@@ -97,33 +97,56 @@ def test_a_killed_capture_goes_on_where_it_was_and_ends_with_the_same_bytes(tmp_
     cache = capture_images(folder, output)
     assert len(cache) == 60
     assert output.read_bytes() == (tmp_path / "whole.parquet").read_bytes()
-    assert not journal.parent.exists()
+    assert not partial.exists()
 
 
-def _journal_of_a_failed_capture(tmp_path, monkeypatch, **options):
+def test_an_image_that_kills_the_detector_is_skipped_and_all_others_captured(tmp_path, monkeypatch):
+    """The real detector, killed at two images by whoever watches it: once each time it comes to the first of them."""
+    folder = hand_folder(tmp_path / "photos", images=12, classes=("A",))
+    capture_images(folder, tmp_path / "whole.parquet")
+    killed: list[str] = []
+    ask = worker_pool._Worker.ask
+
+    def watched(worker, path):
+        name = Path(path).name
+        if name == "hand03.png" or (name == "hand07.png" and name not in killed):
+            killed.append(name)
+            worker.stop()
+        return ask(worker, path)
+
+    monkeypatch.setattr(worker_pool._Worker, "ask", watched)
+    cache = capture_images(folder, tmp_path / "hands.parquet")
+    assert killed == ["hand03.png", "hand03.png", "hand07.png"]
+    whole = LandmarkCache.read(tmp_path / "whole.parquet")
+    assert cache.sample_ids == [name for name in whole.sample_ids if name != "A/hand03.png"]
+    np.testing.assert_array_equal(cache.landmarks, np.delete(whole.landmarks, 3, axis=0))
+    assert [(entry.source, entry.reason) for entry in cache.header.skipped] == [("A/hand03.png", "killed the detector")]
+
+
+def _parts_of_a_failed_capture(tmp_path, monkeypatch, **options):
     """Captures two images, of which writing the cache fails; returns folder and output."""
     folder = hand_folder(tmp_path / "photos", images=1)
     output = tmp_path / "hands.parquet"
 
-    def full(*_args):
+    def full(*_args, **_options):
         raise SignportError("disk full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(LandmarkCache, "write", full)
+        patch.setattr(capture, "write_rows", full)
         with pytest.raises(SignportError, match="disk full"):
             capture_images(folder, output, **options)
     return folder, output
 
 
 def test_an_image_that_changed_is_looked_at_again(tmp_path, monkeypatch):
-    folder, output = _journal_of_a_failed_capture(tmp_path, monkeypatch)
+    folder, output = _parts_of_a_failed_capture(tmp_path, monkeypatch)
     write_image(folder / "A/hand00.png", drawn_hand(size=200, spread=1.3))
     cache = capture_images(folder, output)
     assert cache.image_sizes.tolist() == [[200, 200], [160, 160]]
 
 
 def test_other_options_start_anew(tmp_path, monkeypatch):
-    folder, output = _journal_of_a_failed_capture(tmp_path, monkeypatch)
+    folder, output = _parts_of_a_failed_capture(tmp_path, monkeypatch)
     bordered = capture_images(folder, output, border=0.25)
     capture_images(folder, tmp_path / "fresh.parquet", border=0.25)
     assert output.read_bytes() == (tmp_path / "fresh.parquet").read_bytes()
@@ -132,8 +155,10 @@ def test_other_options_start_anew(tmp_path, monkeypatch):
 
 def test_two_captures_do_not_write_to_one_output(tmp_path):
     folder = hand_folder(tmp_path / "photos", images=1)
-    other = capture_journal.CaptureJournal(tmp_path / "hands.parquet.partial", {})
-    with other, pytest.raises(SignportError, match="another capture is writing here"):
+    with (
+        CaptureFolder(tmp_path / "hands.parquet.partial"),
+        pytest.raises(SignportError, match="another capture is writing here"),
+    ):
         capture_images(folder, tmp_path / "hands.parquet")
 
 
@@ -231,15 +256,16 @@ def test_an_output_that_cannot_be_written_is_refused_before_any_detection(photos
 
 
 def test_a_full_disk_leaves_the_earlier_output_and_what_was_finished(tmp_path):
-    folder = hand_folder(tmp_path / "photos", images=6, classes=("A",))
-    output, journal = tmp_path / "hands.parquet", tmp_path / "hands.parquet.partial/finished.jsonl"
+    folder = hand_folder(tmp_path / "photos", images=60, classes=("A",))
+    output, partial = tmp_path / "hands.parquet", tmp_path / "hands.parquet.partial"
     output.write_bytes(b"earlier")
-    # The largest file that the process may write stands in for a disk that fills up: the system call fails likewise.
+    # The largest file that the process may write stands in for a disk that fills up: the system call fails likewise. A
+    # part of these images takes at most half of it, and the cache twice as much.
     code = (
         "import resource, sys\n"
         "from signport.datasets.image_folder import capture_images\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
-        "capture_images(*sys.argv[1:])\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (25_000, 25_000))\n"
+        "capture_images(*sys.argv[1:], workers=2)\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(
@@ -247,11 +273,10 @@ def test_a_full_disk_leaves_the_earlier_output_and_what_was_finished(tmp_path):
         env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "SignportError" in done.stderr.splitlines()[-1]
-    assert "hands.parquet.partial: cannot write" in done.stderr.splitlines()[-1]
+    assert "cannot write" in done.stderr.splitlines()[-1]
     assert output.read_bytes() == b"earlier"
-    finished = journal.read_bytes().count(b"\n") - 1
-    assert 1 <= finished < 6
+    assert list(partial.glob("part-*"))
 
-    capture_images(folder, output)
-    capture_images(folder, tmp_path / "fresh.parquet")
+    capture_images(folder, output, workers=2)
+    capture_images(folder, tmp_path / "fresh.parquet", workers=2)
     assert output.read_bytes() == (tmp_path / "fresh.parquet").read_bytes()

@@ -1,18 +1,14 @@
-import os
-import signal
-import time
-from pathlib import Path
+from dataclasses import asdict
 
 import cv2
 import numpy as np
-import psutil
 import pytest
 from tests.drawn_hands import drawn_hand, write_image
 
 from signport.errors import SignportError
 from signport.landmarks.hand_detector import HandDetector
-from signport.landmarks.hand_worker import DetectionOptions, detect_files, read_image
-from signport.landmarks.worker_pool import decode_points
+from signport.landmarks.hand_worker import DETECTOR, DetectionOptions, read_image
+from signport.landmarks.worker_pool import Detectors, decode_points
 
 
 def test_answers_are_those_of_the_detector_itself(tmp_path):
@@ -20,8 +16,9 @@ def test_answers_are_those_of_the_detector_itself(tmp_path):
     grey = write_image(tmp_path / "grey.png", np.full((50, 60, 3), 90, np.uint8))
     broken = tmp_path / "broken.png"
     broken.write_bytes(hand.read_bytes()[:80])
-    answers = dict(detect_files([hand, grey, broken, tmp_path / "gone.png"], DetectionOptions(), workers=2))
-    assert [answers[index]["status"] for index in range(4)] == ["hand", "no hand", "unreadable", "unreadable"]
+    with Detectors() as detectors:
+        answers = detectors.look(DETECTOR, asdict(DetectionOptions()), [hand, grey, broken, tmp_path / "gone.png"])
+    assert [answer["status"] for answer in answers] == ["hand", "no hand", "unreadable", "unreadable"]
     with HandDetector() as detector:
         wanted = detector.detect(drawn_hand())
     np.testing.assert_array_equal(decode_points(answers[0]["landmarks"]), wanted.landmarks)
@@ -37,31 +34,13 @@ def test_auto_tries_a_border_only_where_nothing_was_found():
         DetectionOptions(border="wide")
 
 
-def test_a_worker_that_dies_is_told_with_its_image(tmp_path):
-    paths = [write_image(tmp_path / f"{number}.png", drawn_hand()) for number in range(40)]
-    others = set(psutil.Process().children())
-    answers = detect_files(paths, DetectionOptions())
-    next(answers)
-    (worker,) = set(psutil.Process().children()) - others
-    os.kill(worker.pid, signal.SIGKILL)
-    with pytest.raises(SignportError, match=r"\d+\.png: the hand detector's process died at this image \(SIGKILL"):
-        list(answers)
-
-
-def test_a_worker_that_cannot_start_is_told_with_its_own_words(tmp_path):
+def test_a_detector_that_cannot_start_is_told_with_its_own_words(tmp_path):
     image = write_image(tmp_path / "hand.png", drawn_hand())
-    with pytest.raises(SignportError, match=r"died at this image \(exit status 1: .*gone\.task: no such file"):
-        list(detect_files([image], DetectionOptions(model="gone.task")))
-
-
-def test_no_worker_outlives_a_loop_that_is_left_early(tmp_path):
-    paths = [write_image(tmp_path / f"{number}.png", drawn_hand()) for number in range(20)]
-    others = set(psutil.Process().children())
-    answers = detect_files(paths, DetectionOptions(), workers=2)
-    next(answers)
-    assert len(set(psutil.Process().children()) - others) == 2
-    answers.close()
-    assert set(psutil.Process().children()) <= others
+    with (
+        Detectors() as detectors,
+        pytest.raises(SignportError, match=r"hand detector does not start \(exit status 1: .*gone\.task: no such file"),
+    ):
+        detectors.look(DETECTOR, asdict(DetectionOptions(model="gone.task")), [image])
 
 
 def test_images_are_turned_as_their_exif_orientation_says(tmp_path):
@@ -77,29 +56,3 @@ def test_images_are_turned_as_their_exif_orientation_says(tmp_path):
     assert turned.shape == (40, 20, 3)
     assert turned[2:8, :, 0].min() > 200
     assert turned[14:, :, 0].max() < 60
-
-
-def test_workers_end_when_their_parent_is_killed(tmp_path):
-    import subprocess
-    import sys
-
-    for number in range(60):
-        write_image(tmp_path / f"{number:02d}.png", drawn_hand())
-    code = (
-        "import sys; from pathlib import Path\n"
-        "from signport.landmarks.hand_worker import DetectionOptions, detect_files\n"
-        "for index, _ in detect_files(sorted(Path(sys.argv[1]).iterdir()) * 100, DetectionOptions()):\n"
-        "    print(index, flush=True)\n"
-    )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, env=environment, cwd=Path.cwd()
-    ) as parent:
-        parent.stdout.readline()
-        workers = psutil.Process(parent.pid).children()
-        assert len(workers) == 1
-        parent.kill()
-    deadline = time.monotonic() + 20
-    while workers[0].is_running() and workers[0].status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not workers[0].is_running() or workers[0].status() == psutil.STATUS_ZOMBIE

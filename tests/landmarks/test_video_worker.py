@@ -1,8 +1,6 @@
-import os
-import signal
+from dataclasses import asdict
 
 import numpy as np
-import psutil
 import pytest
 from tests.drawn_clips import BLACK, hand_frames, write_clip
 
@@ -10,8 +8,8 @@ from signport.errors import SignportError
 from signport.landmarks.holistic_detector import HolisticDetector
 from signport.landmarks.topology import HOLISTIC_543, UPPER_59
 from signport.landmarks.video_file import VideoFile
-from signport.landmarks.video_worker import ClipOptions, detect_clips
-from signport.landmarks.worker_pool import decode_points
+from signport.landmarks.video_worker import DETECTOR, ClipOptions
+from signport.landmarks.worker_pool import Detectors, decode_points
 
 
 def test_answers_are_those_of_the_detector_itself(tmp_path):
@@ -21,8 +19,9 @@ def test_answers_are_those_of_the_detector_itself(tmp_path):
     cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
     (tmp_path / "text.mp4").write_text("no video")
     paths = [hand, black, cut, tmp_path / "text.mp4", tmp_path / "gone.mp4"]
-    answers = dict(detect_clips(paths, ClipOptions("upper_59"), workers=2))
-    statuses = [answers[index]["status"] for index in range(5)]
+    with Detectors() as detectors:
+        answers = detectors.look(DETECTOR, asdict(ClipOptions("upper_59")), paths)
+    statuses = [answer["status"] for answer in answers]
     assert statuses == ["landmarks", "no landmarks", "cut short", "unreadable", "no file"]
     with HolisticDetector() as detector:
         wanted = np.stack(list(detector.follow(VideoFile(hand).frames())))
@@ -31,17 +30,6 @@ def test_answers_are_those_of_the_detector_itself(tmp_path):
     assert answers[0]["frame_rate"] == pytest.approx(20)
     assert answers[0]["image_size"] == [160, 160]
     assert [answers[index].get("num_frames") for index in (0, 1)] == [3, 3]
-
-
-def test_a_worker_that_dies_is_told_with_its_video(tmp_path):
-    clip = write_clip(tmp_path / "clip.mp4", hand_frames(4))
-    others = set(psutil.Process().children())
-    answers = detect_clips([clip] * 60, ClipOptions())
-    next(answers)
-    (worker,) = set(psutil.Process().children()) - others
-    os.kill(worker.pid, signal.SIGKILL)
-    with pytest.raises(SignportError, match=r"clip\.mp4: the holistic detector's process died at this video \(SIGKILL"):
-        list(answers)
 
 
 def test_options_that_do_not_fit_are_refused():

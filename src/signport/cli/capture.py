@@ -13,6 +13,17 @@ app = typer.Typer(no_args_is_help=True, help="Find landmarks with MediaPipe and 
 # What both commands are given.
 _Output = Annotated[Path, typer.Argument(metavar="OUT.parquet", help="The cache to write")]
 _Workers = Annotated[int, typer.Option(help="Number of processes; the result does not depend on it")]
+_Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Let a Dask cluster's workers do it: its scheduler, tcp://HOST:8786 or tls://HOST:8786. Workers need "
+        "signport, and see input and output at the same paths. Join only clusters that you trust",
+    ),
+]
+_Partitioned = Annotated[
+    bool, typer.Option("--partitioned", help="Write a folder of Parquet files, for more samples than one should hold")
+]
 _GroupRegex = Annotated[
     str | None, typer.Option(help="Take the group from a file's path below DIR: a pattern with one (group)")
 ]
@@ -27,6 +38,8 @@ def images(
     *,
     min_detection_confidence: Annotated[float, typer.Option(help="Least score of the palm detector, 0 to 1")] = 0.5,
     workers: _Workers = 1,
+    cluster: _Cluster = None,
+    partitioned: _Partitioned = False,
     border: Annotated[
         str,
         typer.Option(
@@ -48,7 +61,7 @@ def images(
 ) -> None:
     """Find the hand in every image of class folders.
 
-    Started again after a kill, it goes on where it was.
+    Started again after a kill, it goes on where it was. Files that kill the detector are listed, not fatal.
     """
     from signport.datasets.image_folder import capture_images
     from signport.errors import SignportError
@@ -62,6 +75,8 @@ def images(
         output,
         min_detection_confidence=min_detection_confidence,
         workers=workers,
+        cluster=cluster,
+        partitioned=partitioned,
         border=fraction,
         groups=groups,
         group_regex=group_regex,
@@ -90,6 +105,8 @@ def video(
         float, typer.Option(help="Least score of the person and palm detectors, 0 to 1")
     ] = 0.5,
     workers: _Workers = 1,
+    cluster: _Cluster = None,
+    partitioned: _Partitioned = False,
     groups: Annotated[
         Path | None,
         typer.Option(
@@ -103,7 +120,7 @@ def video(
 ) -> None:
     """Find pose, both hands and face of the person in every video.
 
-    Started again after a kill, it goes on where it was.
+    Started again after a kill, it goes on where it was. Files that kill the detector are listed, not fatal.
     """
     from signport.datasets.video_folder import capture_videos
 
@@ -113,6 +130,8 @@ def video(
         topology=topology,
         min_detection_confidence=min_detection_confidence,
         workers=workers,
+        cluster=cluster,
+        partitioned=partitioned,
         groups=groups,
         group_regex=group_regex,
         classes=_names(classes),

@@ -1,7 +1,8 @@
 """LandmarkCache: the one format between whatever found the landmarks and whatever trains on them.
 
 A cache is one Parquet file (zstd), a row a sample; its header is JSON in the file's own metadata, so that the two can
-never come apart, and is written once more beside it (`hands.parquet` → `hands.json`) for people to read.
+never come apart, and is written once more beside it (`hands.parquet` → `hands.json`) for people to read. A cache of
+very many samples can be a folder of such files instead; see `cache_store`.
 """
 
 import json
@@ -14,14 +15,19 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from signport.datasets.cache_columns import ADDED_COLUMNS, REPEATED_COLUMNS, SCHEMA, rows_in_a_group, sample_table
+from signport.datasets.cache_columns import SCHEMA, rows_in_a_group, sample_table
+from signport.datasets.cache_store import (
+    HEADER_FILE,
+    StoredRows,
+    open_rows,
+    regrouped,
+    stored_digest,
+    write_rows,
+)
 from signport.errors import SignportError
-from signport.files import atomic_file, sha256_file, write_json
 from signport.landmarks.topology import Topology, topology_named
 
-_HEADER_KEY = b"signport"
 _FORMAT_VERSION = 1
 
 
@@ -117,30 +123,40 @@ def frame_indices(available: int, wanted: int) -> np.ndarray:
     return np.asarray(np.round(np.linspace(0, available - 1, wanted)), np.int64)
 
 
-def check_cache_path(path: Path) -> None:
+def check_cache_path(path: Path, *, partitioned: bool = False) -> None:
     """Checks, before any work is done, that a cache can be called so.
 
     Raises:
-        SignportError: The name does not end in `.parquet`, or there is a folder of that name.
+        SignportError: The name does not end in `.parquet`, or something else than such a cache has that name.
     """
     if path.suffix != ".parquet":
         raise SignportError(f"{path}: a cache is a .parquet file; call it {path.name}.parquet")
-    if path.is_dir():
+    if partitioned and path.is_file():
+        raise SignportError(f"{path}: is a file, and a partitioned cache is a folder; choose another output")
+    if partitioned and path.is_dir() and not (path / HEADER_FILE).is_file() and any(path.iterdir()):
+        raise SignportError(f"{path}: is a folder, but no landmark cache; choose another output")
+    if not partitioned and path.is_dir():
         raise SignportError(f"{path}: is a folder; give the path of a .parquet file")
 
 
-def _read_table(path: Path) -> pa.Table:
-    """Reads a Parquet file, a chunk a row group.
+def check_shape(sample: Sample, topology: Topology) -> None:
+    """Checks that a sample's landmarks fit a topology.
 
-    In one thread: for two columns of numbers, `pyarrow.parquet.read_table`'s threads take two to three times as long.
+    Raises:
+        SignportError: They are not (frames, points, 3) of it.
     """
-    with pq.ParquetFile(path, memory_map=True) as file:
-        groups = [file.read_row_group(number, use_threads=False) for number in range(file.num_row_groups)]
-        return pa.concat_tables(groups) if groups else file.read()
+    for values in (sample.landmarks, sample.world_landmarks):
+        if values is not None and values.shape != (len(sample.landmarks), topology.num_points, 3):
+            raise SignportError(
+                f"sample {sample.sample_id!r}: landmarks of shape {values.shape}; topology "
+                f"{topology.name!r} has (frames, {topology.num_points}, 3)"
+            )
 
 
 class LandmarkCache:
-    """Samples with landmarks of one topology; read by memory map.
+    """Samples with landmarks of one topology.
+
+    A cache on disk is opened at once and read when its rows are first asked for.
 
     Example:
         >>> sample = Sample("a/0", "a", np.zeros((1, 21, 3), np.float32))
@@ -149,10 +165,10 @@ class LandmarkCache:
         (1, 21, 3)
     """
 
-    def __init__(self, header: CacheHeader, table: pa.Table, path: Path | None = None) -> None:
+    def __init__(self, header: CacheHeader, rows: pa.Table | StoredRows, path: Path | None = None) -> None:
         self.header = header
-        self.table = table
         self.path = path
+        self._rows = rows
 
     @classmethod
     def from_samples(cls, samples: Sequence[Sample], header: CacheHeader) -> "LandmarkCache":
@@ -162,14 +178,8 @@ class LandmarkCache:
             SignportError: A class has no sample, a label is unknown, two samples share an id, or landmarks are not
                 (frames, points, 3) of the topology.
         """
-        points = topology_named(header.topology).num_points
         for sample in samples:
-            for values in (sample.landmarks, sample.world_landmarks):
-                if values is not None and values.shape != (len(sample.landmarks), points, 3):
-                    raise SignportError(
-                        f"sample {sample.sample_id!r}: landmarks of shape {values.shape}; topology "
-                        f"{header.topology!r} has (frames, {points}, 3)"
-                    )
+            check_shape(sample, topology_named(header.topology))
         ordered = sorted(samples, key=lambda sample: sample.sample_id)
         counts = Counter(sample.label for sample in ordered)
         for name in header.classes:
@@ -186,49 +196,39 @@ class LandmarkCache:
 
     @classmethod
     def read(cls, path: str | Path) -> "LandmarkCache":
-        """Opens a cache by memory map.
+        """Opens a cache: a Parquet file, or a folder of them.
 
         Raises:
             SignportError: No such file, or not a cache of this version.
         """
         path = Path(path)
-        if not path.is_file():
-            raise SignportError(
-                f"{path}: no such landmark cache; make one with `signport capture` or `signport import`"
-            )
-        try:
-            table = _read_table(path)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise SignportError(f"{path}: not a Parquet file ({str(error).splitlines()[0]})") from error
-        metadata = table.schema.metadata or {}
-        for name, value in ADDED_COLUMNS.items():
-            if name not in table.schema.names:
-                table = table.append_column(SCHEMA.field(name), pa.array([value] * table.num_rows, pa.float32()))
-        if _HEADER_KEY not in metadata or table.schema.names != SCHEMA.names:
-            raise SignportError(f"{path}: a Parquet file, but not a signport landmark cache; use `signport import`")
-        return cls(CacheHeader.from_json(json.loads(metadata[_HEADER_KEY]), path), table, path)
+        rows = open_rows(path)
+        return cls(CacheHeader.from_json(rows.header, path), rows, path)
 
-    def write(self, path: str | Path) -> "LandmarkCache":
-        """Writes the cache and its readable header atomically; the same samples give the same bytes."""
+    def write(self, path: str | Path, *, partitioned: bool = False) -> "LandmarkCache":
+        """Writes the cache and its readable header atomically; the same samples give the same bytes.
+
+        Args:
+            path: The file to write, or the folder.
+            partitioned: Whether to write a folder of Parquet files.
+
+        Returns:
+            The cache at its new place.
+        """
         path = Path(path)
-        check_cache_path(path)
-        header = self.header.to_json()
-        table = self.table.replace_schema_metadata({_HEADER_KEY: json.dumps(header, ensure_ascii=False).encode()})
+        check_cache_path(path, partitioned=partitioned)
         longest = int(self.num_frames.max(initial=1)) * self.topology.num_points * 3
-        with atomic_file(path) as temporary:
-            pq.write_table(
-                table,
-                temporary,
-                compression="zstd",
-                use_dictionary=list(REPEATED_COLUMNS),
-                row_group_size=rows_in_a_group(longest),
-            )
-            # Inside the context: a disk that fills up here leaves the earlier cache as it was.
-            write_json(path.with_suffix(".json"), {**header, "samples": len(self), "per_class": self.per_class()})
+        groups = regrouped([self.table], rows_in_a_group(longest))
+        write_rows(path, self.header.to_json(), groups, partitioned=partitioned)
         return LandmarkCache(self.header, self.table, path)
 
+    @cached_property
+    def table(self) -> pa.Table:
+        """The rows, columns as in `cache_columns.SCHEMA`."""
+        return self._rows.read() if isinstance(self._rows, StoredRows) else self._rows
+
     def __len__(self) -> int:
-        return int(self.table.num_rows)
+        return int(self._rows.num_rows)
 
     @property
     def topology(self) -> Topology:
@@ -240,9 +240,9 @@ class LandmarkCache:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the file, or of the header and columns where the cache is only in memory."""
+        """SHA-256 of the file (of a folder: of its header), or of header and columns of a cache in memory."""
         if self.path is not None:
-            return sha256_file(self.path)
+            return stored_digest(self.path)
         import hashlib
 
         digest = hashlib.sha256(json.dumps(self.header.to_json()).encode())
@@ -299,7 +299,9 @@ class LandmarkCache:
 
     def clip(self, row: int) -> np.ndarray:
         """All frames of one sample, float32 (frames, points, 3), NaN where missing; read-only, without a copy."""
-        values = self._values[self._offsets[row] : self._offsets[row + 1]]
+        chunk = int(np.searchsorted(self._starts, row, side="right")) - 1
+        start, end = self._offsets[row : row + 2] - self._offsets[self._starts[chunk]]
+        values = self._chunks[chunk][start:end]
         return np.asarray(values.reshape(-1, self.topology.num_points, 3))
 
     def clips(self, topology: Topology | None = None, frames: int | None = None) -> np.ndarray:
@@ -335,10 +337,14 @@ class LandmarkCache:
         return clips
 
     @cached_property
-    def _values(self) -> np.ndarray:
-        # Chunk by chunk: Arrow's own joint list would be limited to 2^31 values.
-        chunks: list[np.ndarray] = [chunk.flatten().to_numpy() for chunk in self.table["landmarks"].chunks]
-        return np.asarray(chunks[0] if len(chunks) == 1 else np.concatenate([np.zeros(0, np.float32), *chunks]))
+    def _chunks(self) -> list[np.ndarray]:
+        """The values of each chunk: joined they would be a copy, and Arrow's lists end at 2^31 values."""
+        return [chunk.flatten().to_numpy() for chunk in self.table["landmarks"].chunks]
+
+    @cached_property
+    def _starts(self) -> np.ndarray:
+        """The first row of each chunk, and the number of rows."""
+        return np.cumsum([0, *(len(chunk) for chunk in self.table["landmarks"].chunks)])
 
     @cached_property
     def _offsets(self) -> np.ndarray:
@@ -361,5 +367,6 @@ class LandmarkCache:
 
     def per_class(self) -> dict[str, int]:
         """Number of samples a class, in class order."""
-        counts = Counter(self.table["label"].to_pylist())
+        stored = isinstance(self._rows, StoredRows) and "table" not in vars(self)
+        counts = self._rows.label_counts() if stored else Counter(self.table["label"].to_pylist())
         return {name: counts[name] for name in self.classes}

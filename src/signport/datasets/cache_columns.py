@@ -29,9 +29,9 @@ ADDED_COLUMNS = {"frame_rate": float("nan")}
 # The columns whose values repeat. Coordinates hardly do: a dictionary of them doubles the time to write and the size of
 # a small cache.
 REPEATED_COLUMNS = ("label", "group")
-# Arrow counts a list's values in 32 bits; a row group, which is read as one chunk, must stay well below.
-_VALUES_IN_A_GROUP = 2**28
-_MOST_ROWS_IN_A_GROUP = 2**20
+# 2 MiB of landmarks: whoever writes row group by row group needs no more memory for a million samples than for some
+# thousands, and Arrow, which counts a list's values in 32 bits, is far from its end.
+_VALUES_IN_A_GROUP = 2**19
 
 
 def sample_table(samples: Sequence["Sample"]) -> pa.Table:
@@ -76,4 +76,4 @@ def _lists(arrays: Sequence[np.ndarray | None]) -> pa.ChunkedArray:
 
 def rows_in_a_group(values: int) -> int:
     """How many rows a row group may have where the longest has so many values."""
-    return min(_MOST_ROWS_IN_A_GROUP, max(1, _VALUES_IN_A_GROUP // max(1, values)))
+    return max(1, _VALUES_IN_A_GROUP // max(1, values))

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,15 +38,19 @@ class FoundFile:
         label: The class.
         path: Where the file is.
         stamp: (size in bytes, modification time in nanoseconds): another stamp means other content.
+        group: Signer or recording, None if unknown.
+        line: The line in which a list names it; 0 if no list does.
     """
 
     name: str
     label: str
     path: Path
     stamp: tuple[int, int]
+    group: str | None = None
+    line: int = 0
 
     @classmethod
-    def at(cls, path: Path, name: str, label: str) -> "FoundFile":
+    def at(cls, path: Path, name: str, label: str, group: str | None = None, line: int = 0) -> "FoundFile":
         """The file at `path`.
 
         Raises:
@@ -58,14 +62,14 @@ class FoundFile:
         except UnicodeEncodeError:
             raise SignportError(f"{name!r}: this file name is not UTF-8; rename it") from None
         except OSError:  # a broken link; whoever opens it will find it unreadable
-            return cls(name, label, path, (0, 0))
-        return cls(name, label, path, (stat.st_size, stat.st_mtime_ns))
+            return cls(name, label, path, (0, 0), group, line)
+        return cls(name, label, path, (stat.st_size, stat.st_mtime_ns), group, line)
 
 
 def find_files(
     folder: Path, kind: FileKind, classes: Sequence[str] | None = None
-) -> tuple[list[FoundFile], list[Skipped]]:
-    """Lists the files of class folders.
+) -> tuple[Iterator[FoundFile], list[Skipped]]:
+    """Finds the files of class folders.
 
     Args:
         folder: Holds one folder a class; names that start with a dot are passed over.
@@ -73,10 +77,12 @@ def find_files(
         classes: The class folders to list; None lists all.
 
     Returns:
-        The files sorted by name, and those that lie in no class folder.
+        The files, class by class and otherwise in no order, found as they are asked for; and those that lie in no
+        class folder.
 
     Raises:
-        SignportError: No such folder, no class folder, a class folder without such a file, or an unknown class.
+        SignportError: No such folder, no class folder, or an unknown class; on the way, a class folder without such a
+            file.
     """
     try:
         entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
@@ -96,16 +102,21 @@ def find_files(
     for name in classes or ():
         if name not in folders:
             raise SignportError(f"{folder}: no class folder {name!r}; there are: {', '.join(folders)}")
-    files = []
-    for label in classes or folders:
-        of_class = _files_below(folder, folders[label], kind)
-        if not of_class:
+    chosen = [folders[name] for name in classes or folders]
+    return _files_of(folder, chosen, kind), [Skipped(name, None, _NOT_IN_A_CLASS) for name in loose]
+
+
+def _files_of(folder: Path, class_folders: list[Path], kind: FileKind) -> Iterator[FoundFile]:
+    for class_folder in class_folders:
+        empty = True
+        for place in _files_below(class_folder, kind):
+            empty = False
+            path = Path(place)
+            yield FoundFile.at(path, path.relative_to(folder).as_posix(), class_folder.name)
+        if empty:
             raise SignportError(
-                f"{folders[label]}: holds no {kind.item} ({', '.join(kind.suffixes)}); add some or remove the folder"
+                f"{class_folder}: holds no {kind.item} ({', '.join(kind.suffixes)}); add some or remove the folder"
             )
-        files += of_class
-    files.sort(key=lambda file: file.name)
-    return files, [Skipped(name, None, _NOT_IN_A_CLASS) for name in loose]
 
 
 def refuse_repeated_classes(classes: Sequence[str] | None) -> None:
@@ -118,11 +129,12 @@ def refuse_repeated_classes(classes: Sequence[str] | None) -> None:
         raise SignportError(f"class {twice[0]!r} is named twice; name each class once")
 
 
-def _files_below(folder: Path, class_folder: Path, kind: FileKind) -> list[FoundFile]:
-    found = []
-    for parent, folders, files in os.walk(class_folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for file in filter(kind.fits, files):
-            path = Path(parent, file)
-            found.append(FoundFile.at(path, path.relative_to(folder).as_posix(), class_folder.name))
-    return found
+def _files_below(folder: str | Path, kind: FileKind) -> Iterator[str]:
+    # Not os.walk: it lists a folder whole, and a folder may hold a million files.
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                if not entry.name.startswith(".") and not entry.is_symlink():
+                    yield from _files_below(entry.path, kind)
+            elif kind.fits(entry.name):
+                yield entry.path

@@ -2,19 +2,21 @@
 
 import csv
 import os
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from signport.datasets.cache import LandmarkCache, Sample, Skipped
-from signport.datasets.capture import Answer, Capture, Tally, capture_files, check_capture
+from signport.datasets.capture import Capture, Inputs, Tally, Target, capture_files
+from signport.datasets.capture_part import Answer, Detection
 from signport.datasets.class_folders import FileKind, FoundFile, find_files, refuse_repeated_classes
-from signport.datasets.file_groups import file_groups
+from signport.datasets.file_groups import group_rule
 from signport.errors import SignportError
 from signport.landmarks.holistic_detector import holistic_models_sha256
 from signport.landmarks.mediapipe_runtime import mediapipe_version
 from signport.landmarks.topology import topology_named
-from signport.landmarks.video_worker import FOUND, ClipOptions, detect_clips
+from signport.landmarks.video_worker import DETECTOR, FOUND, ClipOptions
 from signport.landmarks.worker_pool import decode_points
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm")
@@ -29,16 +31,18 @@ def capture_videos(
     topology: str = "isl_136",
     min_detection_confidence: float = 0.5,
     workers: int = 1,
+    cluster: str | None = None,
+    partitioned: bool = False,
     groups: Mapping[str, str] | str | Path | None = None,
     group_regex: str | None = None,
     classes: Sequence[str] | None = None,
 ) -> LandmarkCache:
     """Finds pose, face and hands of the person in every video and writes them as a cache, a sample a video.
 
-    What is finished stands in a journal beside the output (`OUT.parquet.partial/`) until the cache is written: started
-    again after a kill, capture goes on where it was. The cache's bytes depend on the videos and the options alone, not
-    on the number of workers nor on interruptions. Left and right are the person's own; a part that was not found is
-    NaN, and a frame in which nothing was found stays, all NaN.
+    What is finished stands beside the output (`OUT.parquet.partial/`) until the cache is written: started again after a
+    kill, capture goes on where it was. The cache's bytes depend on the videos and the options alone, not on the number
+    of workers, on a cluster or on interruptions. Left and right are the person's own; a part that was not found is NaN,
+    and a frame in which nothing was found stays, all NaN.
 
     Args:
         source: Holds one folder a class, each with videos (mp4, mov, avi, mkv, webm) at any depth; or a CSV file with
@@ -47,6 +51,9 @@ def capture_videos(
         topology: The body layout that is wanted, such as `isl_136` or `holistic_543`.
         min_detection_confidence: Least score of the person and palm detectors, 0 to 1.
         workers: Number of processes.
+        cluster: Address of a Dask scheduler (`tcp://HOST:8786`, `tls://HOST:8786`), whose workers look at the videos
+            instead; see `capture_cluster`, also for whom to trust.
+        partitioned: Whether to write a folder of Parquet files instead of one file.
         groups: Video name → signer or recording, or a CSV file with the columns file and group; None takes
             `DIR/groups.csv` if it is there, or the column signer of a CSV file. With none of these no group is known.
         group_regex: Takes the group from the video's name instead: a pattern with one capturing group.
@@ -54,53 +61,57 @@ def capture_videos(
 
     Returns:
         The cache. Its header's `skipped` lists the videos that gave no sample: unreadable, without a frame, cut short,
-        missing, or without any landmark.
+        missing, without any landmark, or deadly to the detector.
 
     Raises:
-        SignportError: No videos, a class of which no video gives a sample, bad options, a list that doesn't fit, or an
-            output that cannot be written.
+        SignportError: No videos, a class of which no video gives a sample, bad options, a list that doesn't fit, an
+            output that cannot be written, or a cluster that cannot be used.
     """
-    source, output = Path(source), Path(output)
-    check_capture(output, workers)
+    source = Path(source)
+    target = Target(Path(output), partitioned, workers, cluster)
     options = ClipOptions(topology, min_detection_confidence)
+    refuse_repeated_classes(classes)
     loose: list[Skipped] = []
     if source.is_file():
-        videos, signers = _listed_videos(source, classes)
-        groups = groups or signers or None
+        videos = _listed_videos(source, classes)
     else:
         videos, loose = find_files(source, _VIDEOS, classes)
-    group_of = file_groups(source, [video.name for video in videos], groups, group_regex, item=_VIDEOS.item)
-    points = topology_named(topology).num_points
-
-    def sample(video: FoundFile, answer: Answer, place: str) -> Sample:
-        rate = answer["frame_rate"]
-        return Sample(
-            sample_id=video.name,
-            label=video.label,
-            group=group_of.get(video.name),
-            source=place,
-            landmarks=decode_points(answer["landmarks"]).reshape(-1, points, 3),
-            image_size=tuple(answer["image_size"]),
-            frame_rate=float("nan") if rate is None else rate,
-        )
-
+    rule = group_rule(source, groups or None, group_regex, item=_VIDEOS.item)
     capture = Capture(
         title="capture videos",
         unit="videos",
         topology=topology,
-        extractor={
-            "name": "mediapipe holistic",
-            "version": mediapipe_version(),
-            "model_sha256": holistic_models_sha256(),
-            "options": {"min_detection_confidence": min_detection_confidence, "topology": topology},
-        },
-        found=FOUND,
-        detect=lambda paths: detect_clips(paths, options, workers),
-        sample=sample,
+        detection=__name__,
+        options=asdict(options),
         counted=_counted,
         advice="add videos that show a person or hands, or remove the class",
     )
-    return capture_files(capture, source, videos, output, classes=classes, passed_over=loose)
+    return capture_files(capture, Inputs(source, videos, rule, classes, loose), target)
+
+
+def _extractor(options: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": "mediapipe holistic",
+        "version": mediapipe_version(),
+        "model_sha256": holistic_models_sha256(),
+        "options": {name: options[name] for name in ("min_detection_confidence", "topology")},
+    }
+
+
+def _sample(name: str, answer: Answer, options: dict[str, Any]) -> Sample:
+    points = topology_named(options["topology"]).num_points
+    rate = answer["frame_rate"]
+    return Sample(
+        sample_id=name,
+        label="",
+        landmarks=decode_points(answer["landmarks"]).reshape(-1, points, 3),
+        image_size=tuple(answer["image_size"]),
+        frame_rate=float("nan") if rate is None else rate,
+    )
+
+
+# A clip takes seconds: it is a piece of work by itself.
+DETECTION = Detection(DETECTOR, found=FOUND, files=1, extractor=_extractor, sample=_sample)
 
 
 def _counted(tally: Tally) -> str:
@@ -108,37 +119,25 @@ def _counted(tally: Tally) -> str:
     return f"{tally.frames} frames · found {tally.statuses[FOUND]} · skipped {skipped}"
 
 
-def _listed_videos(path: Path, classes: Sequence[str] | None) -> tuple[list[FoundFile], dict[str, str]]:
-    """The videos that a CSV file lists, sorted by name, and their signers (empty if it has no such column).
+def _listed_videos(path: Path, classes: Sequence[str] | None) -> Iterator[FoundFile]:
+    """The videos that a CSV file lists; also one that is not there, for capture to name it among what was skipped.
 
-    A video that is listed but not there is kept: capture will name it among what was skipped.
+    Yields all, whatever the classes: a path that stands there twice is an error even if one of the two isn't wanted.
     """
-    refuse_repeated_classes(classes)
-    videos: list[FoundFile] = []
-    signers: dict[str, str] = {}
-    seen: dict[str, int] = {}
+    there = set()
     for line, row in _list_rows(path):
-        label, signer = row["label"], row.get("signer")
+        there.add(row["label"])
         place = Path(os.path.normpath(path.parent / row["path"]))
         name = Path(os.path.relpath(place, path.parent)).as_posix()
-        if name in seen:
-            raise SignportError(f"{path}: line {line}: path {name!r} stands in line {seen[name]} too; list it once")
-        seen[name] = line
-        if classes and label not in classes:
-            continue
-        videos.append(FoundFile.at(place, name, label))
-        if signer is not None:
-            signers[name] = signer
-    there = Counter(video.label for video in videos)
+        yield FoundFile.at(place, name, row["label"], row.get("signer"), line)
     for label in classes or ():
-        if not there[label]:
+        if label not in there:
             raise SignportError(f"{path}: lists no video of class {label!r}; see its column label")
-    if not videos:
+    if not there:
         raise SignportError(f"{path}: lists no video; give a row a video, with the columns path and label")
-    return sorted(videos, key=lambda video: video.name), signers
 
 
-def _list_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+def _list_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Line number and cells by column, of a list whose every row is filled in."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -149,11 +148,12 @@ def _list_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
                     f"{path}: columns are {', '.join(columns) or 'none'}; a list of videos needs path and label, and "
                     "perhaps signer"
                 )
-            rows = [(reader.line_num, row) for row in reader]
+            for row in reader:
+                for column in (*_LIST_COLUMNS, *(["signer"] if "signer" in columns else [])):
+                    if not row[column]:
+                        raise SignportError(
+                            f"{path}: line {reader.line_num}: {column} is empty; fill it in or remove the row"
+                        )
+                yield reader.line_num, row
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SignportError(f"{path}: not readable as CSV ({error}); give a folder or a CSV file") from error
-    for line, row in rows:
-        for column in (*_LIST_COLUMNS, *(["signer"] if "signer" in columns else [])):
-            if not row[column]:
-                raise SignportError(f"{path}: line {line}: {column} is empty; fill it in or remove the row")
-    return rows

@@ -1,13 +1,13 @@
 """Hand detection of image files in processes of their own; see `worker_pool`."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from signport.errors import SignportError
-from signport.landmarks.worker_pool import UNREADABLE, WorkerKind, ask_workers, encode_points, serve
+from signport.landmarks.worker_pool import UNREADABLE, WorkerKind, encode_points, serve
 
 # What `auto` retries with where nothing was found. On two sets of photographs cropped at the fingertips it takes
 # the detection rate from .86 to .98 and from .84 to .99 (and `auto` to .99 on both); on photographs of whole people it
@@ -16,7 +16,7 @@ AUTO_BORDER = 0.25
 
 FOUND, NO_HAND = "hand", "no hand"
 
-_KIND = WorkerKind("signport.landmarks.hand_worker", title="hand detector", item="image")
+DETECTOR = WorkerKind("signport.landmarks.hand_worker", title="hand detector", item="image")
 
 
 @dataclass(frozen=True)
@@ -48,27 +48,6 @@ class DetectionOptions:
         return (0.0, AUTO_BORDER) if self.border == "auto" else (float(self.border),)
 
 
-def detect_files(
-    paths: Sequence[Path], options: DetectionOptions, workers: int = 1
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Finds the hand in each of many image files.
-
-    Args:
-        paths: The images.
-        options: How to look.
-        workers: Number of processes.
-
-    Yields:
-        Index into `paths` and the answer, in the order in which answers come: `status` (`hand`, `no hand`,
-        `unreadable`) and, for a hand, `landmarks` and `world_landmarks` (float32 (21, 3) as text, for
-        `decode_points`), `handedness` and `image_size`.
-
-    Raises:
-        SignportError: A worker died; the message names the image.
-    """
-    return ask_workers(_KIND, asdict(options), paths, workers)
-
-
 def read_image(path: str | Path) -> Any:
     """Reads an image as RGB uint8 (height, width, 3), turned as its EXIF orientation says; None if unreadable."""
     import cv2
@@ -83,6 +62,7 @@ def read_image(path: str | Path) -> Any:
 
 
 def _answer(detector: Any, path: str, options: DetectionOptions) -> dict[str, Any]:
+    """What the parent is told: `status` (`hand`, `no hand`, `unreadable`), and of a hand its landmarks and more."""
     image = read_image(path)
     if image is None:
         return {"status": UNREADABLE}

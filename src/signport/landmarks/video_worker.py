@@ -2,19 +2,19 @@
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from signport.errors import SignportError
 from signport.landmarks.topology import HOLISTIC_543, TOPOLOGIES, topology_named
 from signport.landmarks.video_file import VideoFile, prepare_decoder
-from signport.landmarks.worker_pool import UNREADABLE, WorkerKind, ask_workers, encode_points, serve
+from signport.landmarks.worker_pool import UNREADABLE, WorkerKind, encode_points, serve
 
 FOUND, NOTHING_FOUND, NO_FRAMES, CUT_SHORT, MISSING = "landmarks", "no landmarks", "no frames", "cut short", "no file"
 
-_KIND = WorkerKind("signport.landmarks.video_worker", title="holistic detector", item="video")
+DETECTOR = WorkerKind("signport.landmarks.video_worker", title="holistic detector", item="video")
 
 
 @dataclass(frozen=True)
@@ -39,27 +39,12 @@ class ClipOptions:
             )
 
 
-def detect_clips(paths: Sequence[Path], options: ClipOptions, workers: int = 1) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Finds the person in each of many video files.
-
-    Args:
-        paths: The videos.
-        options: How to look, and which points to give.
-        workers: Number of processes.
-
-    Yields:
-        Index into `paths` and the answer, in the order in which answers come: `status` (`landmarks`, or why there are
-        none: `no landmarks`, `no frames`, `cut short`, `unreadable`, `no file`), `num_frames` and, with landmarks,
-        `landmarks` (float32 (frames · points, 3) as text, for `decode_points`; NaN where missing), `frame_rate` (None
-        if unknown) and `image_size`.
-
-    Raises:
-        SignportError: A worker died; the message names the video.
-    """
-    return ask_workers(_KIND, asdict(options), paths, workers)
-
-
 def _answer(detector: Any, path: str, options: ClipOptions) -> dict[str, Any]:
+    """What the parent is told: `status` (`landmarks`, or why there are none), `num_frames`, and with landmarks more.
+
+    `landmarks` are float32 (frames · points, 3) as text, for `decode_points`; NaN where missing. `frame_rate` is None
+    if unknown.
+    """
     import numpy as np
 
     if not Path(path).is_file():
