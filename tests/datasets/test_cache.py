@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from signport.datasets import cache_columns
-from signport.datasets.cache import CacheHeader, LandmarkCache, Sample, Skipped, frame_indices
+from signport.datasets.cache import CacheHeader, LandmarkCache, Sample, Skipped
 from signport.datasets.cache_summary import class_counts, skipped_rows, summarize
 from signport.errors import SignportError
 from signport.landmarks.topology import HAND, HOLISTIC_543, ISL_136, POSE_HANDS_75, UPPER_59
@@ -234,17 +234,6 @@ def test_every_body_layout_can_be_taken_from_holistic_landmarks():
     for topology in (POSE_HANDS_75, UPPER_59, ISL_136):
         where = [HOLISTIC_543.points.index(name) for name in topology.points]
         np.testing.assert_array_equal(cache.clips(topology)[0], clip[:, where])
-
-
-@pytest.mark.parametrize("available", [1, 2, 5, 29, 30, 31, 59, 300])
-@pytest.mark.parametrize("wanted", [1, 2, 30])
-def test_frames_are_spread_from_end_to_end_without_repetition(available, wanted):
-    indices = frame_indices(available, wanted)
-    assert len(indices) == min(available, wanted)
-    assert indices[0] == 0
-    assert (np.diff(indices) > 0).all()
-    assert indices[-1] == available - 1 or wanted == 1
-    assert np.ptp(np.diff(indices)) <= 1 if len(indices) > 1 else True
 
 
 def test_a_cache_from_before_frame_rates_still_opens(cache, tmp_path):

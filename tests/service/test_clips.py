@@ -5,7 +5,7 @@ import pytest
 from tests.drawn_clips import BLACK, hand_frames, write_clip
 from tests.service.serving import API, hand_picture
 
-from signport.datasets.cache import frame_indices
+from signport.landmarks.frame_indices import frame_indices
 from signport.landmarks.holistic_detector import HolisticDetector
 from signport.landmarks.topology import HOLISTIC_543, topology_named
 from signport.landmarks.video_file import VideoFile

@@ -26,6 +26,7 @@ from signport.datasets.cache_store import (
     write_rows,
 )
 from signport.errors import SignportError
+from signport.landmarks.frame_indices import frame_indices
 from signport.landmarks.topology import Topology, topology_named
 
 _FORMAT_VERSION = 1
@@ -106,21 +107,6 @@ class CacheHeader:
             extractor=value["extractor"],
             skipped=tuple(Skipped(**entry) for entry in value["skipped"]),
         )
-
-
-def frame_indices(available: int, wanted: int) -> np.ndarray:
-    """Which frames stand for a sequence where at most `wanted` fit: all, or as many spread evenly from end to end.
-
-    Returns:
-        int64, ascending, without repetition; `min(available, wanted)` of them.
-
-    Example:
-        >>> frame_indices(5, 3), frame_indices(2, 3)
-        (array([0, 2, 4]), array([0, 1]))
-    """
-    if available <= wanted:
-        return np.arange(available)
-    return np.asarray(np.round(np.linspace(0, available - 1, wanted)), np.int64)
 
 
 def check_cache_path(path: Path, *, partitioned: bool = False) -> None:

@@ -25,9 +25,10 @@ _UNUSED = ("tensorflow", "matplotlib", "matplotlib.pyplot")
 def import_mediapipe() -> ModuleType:
     """Imports `mediapipe` without letting it import TensorFlow and matplotlib.
 
-    MediaPipe does without TensorFlow where it is not installed (`mediapipe/tasks/python/core/optional_dependencies.py`);
-    for matplotlib (`mediapipe/python/solutions/drawing_utils.py`) an empty module stands in. That saves every capture
-    process seconds and memory, and the fonts' list that matplotlib writes into the home folder.
+    MediaPipe does without TensorFlow where that is not installed
+    (`mediapipe/tasks/python/core/optional_dependencies.py`); for matplotlib
+    (`mediapipe/python/solutions/drawing_utils.py`) an empty module stands in. That saves every capture process seconds
+    and memory, and the fonts' list that matplotlib writes into the home folder.
 
     Returns:
         The module `mediapipe`.

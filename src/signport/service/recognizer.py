@@ -14,6 +14,7 @@ from signport.errors import SignportError
 from signport.export.stream import BACKGROUND, Stream
 from signport.export.stream_card import StreamCard, model_file
 from signport.files import read_json
+from signport.landmarks.frame_indices import frame_indices
 from signport.service.worker_pool import PoolFullError
 
 # LiteRT lets go of Python's lock while it works. Two threads keep a slow model from making others wait for one answer;
@@ -141,6 +142,6 @@ def fitted(clip: np.ndarray, frames: int) -> np.ndarray:
         frames: The length that is wanted.
     """
     if len(clip) > frames:
-        return np.asarray(clip[np.round(np.linspace(0, len(clip) - 1, frames)).astype(np.int64)])
+        return np.asarray(clip[frame_indices(len(clip), frames)])
     missing = np.full((frames - len(clip), *clip.shape[1:]), np.nan, np.float32)
     return np.concatenate([clip, missing])

@@ -163,7 +163,7 @@ def _is_training_cache(run: Run, cache: LandmarkCache) -> bool:
     if cache.digest == run.cache_digest:
         return True
     # A cache that was only in memory has been written into the run, where its digest is the file's.
-    in_run = cache.path is None and run.cache_path.is_file()
+    in_run = cache.path is None and run.cache_path.exists()
     return in_run and _same_samples(cache, run.cache())
 
 

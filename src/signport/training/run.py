@@ -129,7 +129,7 @@ class Run:
 
     @cached_property
     def _cache(self) -> LandmarkCache:
-        if not self.cache_path.is_file():
+        if not self.cache_path.exists():
             raise SignportError(f"{self.cache_path}: the landmark cache of run {self.id} is gone; put it back there")
         cache = LandmarkCache.read(self.cache_path)
         if cache.digest != self.cache_digest:
