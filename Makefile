@@ -47,6 +47,8 @@ bench: setup ## Measure speeds, as ratios within one run
 	$(RUN)/python benchmarks/training_step.py
 	$(RUN)/python benchmarks/read_cache.py
 	$(RUN)/python benchmarks/capture_video.py
+	$(RUN)/python benchmarks/capture_scale.py
+	$(RUN)/python benchmarks/service_load.py $(WORK)/runs/mlp
 
 bench-quantization: setup ## Measure what int8 costs and gains: all families, 3 seeds, made and real data; takes an hour
 	$(RUN)/python benchmarks/quantization.py

@@ -2,12 +2,12 @@
 #
 #   docker build -f docker/serve.Dockerfile -t signport-serve .
 #   docker run --rm --read-only --tmpfs /tmp --cap-drop ALL -p 127.0.0.1:8000:8000 \
-#     -v "$PWD/runs/mlp-1/export:/model:ro" signport-serve
+#     -v "$PWD/runs/mlp-001/export:/model:ro" signport-serve
 #
 # or lies in an image of its own, which two lines make:
 #
 #   FROM signport-serve
-#   COPY runs/mlp-1/export /model
+#   COPY runs/mlp-001/export /model
 
 # A digest for all platforms; `docker buildx imagetools inspect python:3.11-slim-bookworm` shows the newest one.
 ARG PYTHON_IMAGE=docker.io/library/python:3.11.16-slim-bookworm@sha256:528257d48c1da0dcecc2e725d1ae34498d60c965f1241e39cd6a85a8859bdf84

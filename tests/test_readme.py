@@ -1,11 +1,14 @@
 """The README's commands, run as they stand, in its order, in an empty folder."""
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,6 +51,23 @@ def run(command: list[str] | str, folder: Path) -> str:
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr
     return done.stdout
+
+
+@contextlib.contextmanager
+def started(command: str, folder: Path) -> Iterator[subprocess.Popen]:
+    """A command that goes on until it is told to end."""
+    program, *arguments = command.split()
+    path = [str(Path(sys.executable).with_name(program)), *arguments]
+    with subprocess.Popen(path, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
 
 
 @pytest.mark.slow
@@ -118,6 +138,32 @@ def test_into_the_app(folder):
     assert (models / "gesture_recognizer.task").read_bytes() == exported.read_bytes()
     constants = module / "src" / "jvmMain" / "kotlin" / "com" / "example" / "signs" / "MlpModel.kt"
     assert 'RESOURCE: String = "models/mlp/model_int8.tflite"' in constants.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_as_a_service(folder):
+    serve, ask = blocks("As a service", "sh")
+    port = free_port()
+    with started(f"{serve[0]} --port {port}", folder) as server:
+        assert f"http://127.0.0.1:{port}/" in server.stdout.readline() + server.stdout.readline()
+        picture = min((folder / "photos" / "A").iterdir()).relative_to(folder).as_posix()
+        curl = "curl --silent --retry 20 --retry-connrefused " + ask[0].removeprefix("curl ")
+        answer = json.loads(run(curl.replace(":8000", f":{port}").replace("photos/A/one.jpg", picture), folder))
+    assert list(answer) == list(json.loads(ask[1].removeprefix("# ")))
+    assert answer["letter"] == "A"
+    assert server.returncode == 0
+
+
+@pytest.mark.slow
+def test_more_than_one_machine(folder):
+    ((command,),) = blocks("More than one machine", "sh")
+    port = free_port()
+    address = f"tcp://127.0.0.1:{port}"
+    workers = f"dask worker {address} --nworkers 1 --nthreads 1 --no-dashboard"
+    with started(f"dask scheduler --port {port} --no-dashboard", folder), started(workers, folder):
+        command = command.replace("tcp://HOST:8786", address).replace("hands.parquet", "again.parquet")
+        run(f"{command} --border auto", folder)
+    assert (folder / "again.parquet").read_bytes() == (folder / "hands.parquet").read_bytes()
 
 
 @pytest.mark.slow
