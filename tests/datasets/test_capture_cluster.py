@@ -54,7 +54,9 @@ def _when_begun(output: Path, act, parts: int = 3) -> threading.Thread:
     """Acts as soon as a capture has finished some parts."""
 
     def wait():
+        end = time.monotonic() + 120
         while len(list(output.with_name(output.name + ".partial").glob("part-*"))) < parts:
+            assert time.monotonic() < end, f"{output}: no {parts} parts in two minutes"
             time.sleep(0.01)
         act()
 

@@ -171,7 +171,7 @@ def test_no_upload_becomes_a_file(hand_run):
         worker.suspend()
         asking = threading.Thread(target=served.post_picture, args=(content,))
         asking.start()
-        while served.service.pool.busy == 0:
+        while served.service.pool.busy == 0 and asking.is_alive():
             time.sleep(0.01)
         assert {file.path for file in psutil.Process().open_files()} <= before
         worker.resume()

@@ -183,14 +183,14 @@ def test_a_recipe_is_trained_and_a_restarted_job_goes_on(cluster):
     cache = made_up_cache(per_class=12).write(cluster.work / "hands.parquet")
     (cluster.home / ".venv/bin/signport").write_text(
         f"#!{sys.executable}\nimport sys\nsys.path[:0] = {[str(Path.cwd()), *sys.path[1:]]!r}\n"
-        "from signport.training import train\nfrom signport.cli.main import main\n"
-        "mark, write = __import__('pathlib').Path('killed'), train.Checkpoints.__call__\n"
+        "from signport.training import fit_run\nfrom signport.cli.main import main\n"
+        "mark, write = __import__('pathlib').Path('killed'), fit_run.Checkpoints.__call__\n"
         "def dies(self, moment):\n"
         "    write(self, moment)\n"
         "    if len(moment.history) == 3 and not mark.exists():\n"
         "        mark.touch()\n"
         "        __import__('os').kill(__import__('os').getpid(), 9)\n"
-        "train.Checkpoints.__call__ = dies\n"
+        "fit_run.Checkpoints.__call__ = dies\n"
         "main()\n"
     )
     (cluster.work / ".env").write_text("HANDS='hands.parquet'\n")

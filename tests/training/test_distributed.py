@@ -77,7 +77,8 @@ from tests.training.conftest import made_up_cache
 from tests.training.tiny_sequence import made_up_clips
 from signport.models.registry import family_named
 from signport.training.checkpoint import TrainingState, checkpoint_bytes, load_model
-from signport.training.loop import Examples, FitSettings, Snapshot, compile_model, fit, seed_everything
+from signport.training.devices import seed_everything
+from signport.training.loop import Examples, FitSettings, Snapshot, compile_model, fit
 from signport.training.replicas import ReplicaSteps
 from signport.training.schedule import Schedule
 from signport.training.workers import Workers, workers_of
