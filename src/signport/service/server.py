@@ -66,7 +66,9 @@ def uvicorn_config(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         log_config=_logging(),
-        ws_max_size=max(settings.max_upload_bytes, settings.max_json_bytes),
+        # Twice what is taken: a message a little too large is read to its end and refused with its close code. A
+        # connection that is cut in the middle of a message mostly loses the code on the way to its client.
+        ws_max_size=2 * max(settings.max_upload_bytes, settings.max_json_bytes),
         # Compressed frames are small gain for pictures, and a way to make much out of little.
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=_GRACE_S,
