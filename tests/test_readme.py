@@ -5,13 +5,13 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.free_port import free_port
 
 from signport.datasets.rendered import render_hands
 
@@ -63,11 +63,6 @@ def started(command: str, folder: Path) -> Iterator[subprocess.Popen]:
             yield process
         finally:
             process.terminate()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ import pytest
 from tests.datasets import fake_capture
 from tests.datasets.fake_capture import capture_items, write_items
 from tests.drawn_hands import hand_folder
+from tests.free_port import free_port
 
 from signport.datasets import capture_connection
 from signport.datasets.cache import LandmarkCache
@@ -167,9 +168,9 @@ def test_addresses_at_which_no_scheduler_answers_are_told_in_one_line(items, tmp
     monkeypatch.setattr(capture_connection, "CONNECT_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         for address, message in (
-            (f"tcp://127.0.0.1:{_free_port()}", "no Dask scheduler answers there .*; start one with `dask scheduler`"),
+            (f"tcp://127.0.0.1:{free_port()}", "no Dask scheduler answers there .*; start one with `dask scheduler`"),
             (f"tcp://127.0.0.1:{silent.getsockname()[1]}", "what listens there is no scheduler"),
-            (f"tls://127.0.0.1:{_free_port()}", "TLS needs certificates; name them in Dask's configuration"),
+            (f"tls://127.0.0.1:{free_port()}", "TLS needs certificates; name them in Dask's configuration"),
             ("tcp://127.0.0.1", "give a scheduler's address, such as tcp://HOST:8786"),
             ("127.0.0.1:8786", r"cluster is '127\.0\.0\.1:8786'; give a scheduler's address"),
         ):
@@ -184,18 +185,12 @@ def test_without_dask_one_line_says_what_to_install(items, tmp_path, monkeypatch
         capture_items(items, tmp_path / "o.parquet", cluster="tcp://127.0.0.1:8786")
 
 
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 class _Daemons:
     """A scheduler and a worker as processes that a test can kill and start."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._port = _free_port()
+        self._port = free_port()
         self.address = f"tcp://127.0.0.1:{self._port}"
         self._running: list[subprocess.Popen] = []
 

@@ -4,7 +4,7 @@ import contextlib
 import io
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,15 @@ def running(model: Path, **settings: Any) -> Iterator[Running]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Waits until something comes true, ten seconds at most."""
+    for _ in range(1000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never came true")
 
 
 def encoded(image: np.ndarray, ending: str = ".png", *options: int) -> bytes:

@@ -1,12 +1,11 @@
 import contextlib
 import json
 import threading
-import time
 
 import numpy as np
 import pytest
 from tests.drawn_clips import hand_frames
-from tests.service.serving import NO_HAND, encoded, hand_picture, running
+from tests.service.serving import NO_HAND, encoded, hand_picture, running, wait_for
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -136,15 +135,7 @@ def test_keys_origins_and_numbers_of_connections(hand_run):
                 assert ask('{"landmarks": null}')["frame"] == 0
                 assert _close_code(served, **options) == 1013
                 assert "signport_live_connections 1.0" in served.client.get("/metrics", headers=key).text
-            _wait_for(lambda: served.service.metrics.num_live == 0)
-
-
-def _wait_for(condition):
-    for _ in range(1000):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never came true")
+            wait_for(lambda: served.service.metrics.num_live == 0)
 
 
 def test_a_worker_that_dies_costs_a_live_connection_one_frame(hand_run):
@@ -155,7 +146,7 @@ def test_a_worker_that_dies_costs_a_live_connection_one_frame(hand_run):
         answers = []
         asking = threading.Thread(target=lambda: answers.append(ask(hand_picture())))
         asking.start()
-        _wait_for(lambda: served.service.pool.busy == 1)
+        wait_for(lambda: served.service.pool.busy == 1)
         worker.kill()
         asking.join()
         assert answers == [{"frame": 1, "error": "the process that looked at this ended; try again"}]
@@ -177,7 +168,7 @@ class TestBodies:
                     answer = ask(encoded(frame))
                     np.testing.assert_array_equal(np.array(answer.pop("landmarks"), np.float32), points)
                     assert answer["scores"] == _expected(stream, points)["scores"]
-            _wait_for(lambda: not clips.service.live_workers._leases)
+            wait_for(lambda: not clips.service.live_workers._leases)
             assert len(clips.service.live_workers._spare) == 1
 
     def test_when_all_workers_are_taken_pictures_are_refused_and_landmarks_are_not(self, clips):

@@ -2,7 +2,7 @@ import threading
 import time
 
 import pytest
-from tests.service.serving import hand_picture, running
+from tests.service.serving import hand_picture, running, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +32,6 @@ class _Asking:
         return self._answer
 
 
-def _wait_for(condition):
-    for _ in range(1000):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never came true")
-
-
 def _restarts(served):
     text = served.client.get("/metrics").text
     return float(text.split("\nsignport_worker_restarts_total ")[1].split()[0])
@@ -50,7 +42,7 @@ def test_a_worker_that_is_killed_fails_one_request_and_no_other(served):
     before = _restarts(served)
     worker.suspend()
     asking = _Asking(served)
-    _wait_for(lambda: served.service.pool.busy == 1)
+    wait_for(lambda: served.service.pool.busy == 1)
     worker.kill()
     assert asking.answer.status_code == 503
     assert asking.answer.headers["retry-after"] == "1"
@@ -74,7 +66,7 @@ def test_when_all_places_are_taken_the_next_is_told_to_come_again(served):
     (worker,) = served.workers
     worker.suspend()
     asking = [_Asking(served), _Asking(served)]
-    _wait_for(lambda: served.service.pool.waiting == 1)
+    wait_for(lambda: served.service.pool.waiting == 1)
     answer = served.post_picture(hand_picture())
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert "signport_queue_length 1.0" in served.client.get("/metrics").text

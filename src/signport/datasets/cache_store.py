@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -164,14 +164,9 @@ def _write_parts(folder: Path, groups: Iterator[pa.Table]) -> Iterator[dict[str,
     number = 0
     while some := list(islice(groups, 1)):
         path = folder / f"part-{number:05d}.parquet"
-        samples = _write_file(path, SCHEMA, _chain(some[0], islice(groups, _GROUPS_IN_A_PART - 1)))
+        samples = _write_file(path, SCHEMA, chain(some, islice(groups, _GROUPS_IN_A_PART - 1)))
         yield {"file": path.name, "samples": samples, "sha256": sha256_file(path)}
         number += 1
-
-
-def _chain(first: pa.Table, rest: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    yield first
-    yield from rest
 
 
 def _write_file(path: Path, schema: pa.Schema, groups: Iterable[pa.Table]) -> int:

@@ -48,6 +48,11 @@ class WorkerKind:
     item: str
 
 
+def child_environment() -> dict[str, str]:
+    """The environment of a Python process that imports from where this one does."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+
+
 class _WorkerDiedError(Exception):
     """The process of a worker ended before it had answered."""
 
@@ -59,7 +64,7 @@ class _Worker:
         self.retirement: threading.Timer | None = None
         # What the worker and the C++ libraries in it print is kept aside, and told only if the worker dies.
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+        environment = child_environment()
         self._process = subprocess.Popen(
             [sys.executable, "-m", kind.module, json.dumps(options)],
             stdin=subprocess.PIPE,

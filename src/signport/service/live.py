@@ -17,7 +17,7 @@ from signport.export.stream import Stream
 from signport.files import finite
 from signport.service.guard import KEY_HEADER, is_key, is_own_origin
 from signport.service.landmark_json import WrongLandmarksError, read_frame
-from signport.service.recognition import Service, check_picture, find_hands, within_limits
+from signport.service.recognition import Service, check_picture, find_hands, require_decoded, within_limits
 from signport.service.worker_pool import Lease, PoolFullError
 
 _POLICY, _TOO_BIG, _TRY_LATER = 1008, 1009, 1013
@@ -155,8 +155,7 @@ class _Conversation:
             except PoolFullError:
                 raise _EndError(_TRY_LATER, "all workers for live pictures are taken; try again later") from None
         header, payload = await self._lease.ask("picture", picture)
-        if header["status"] != "looked":
-            raise HTTPException(422, "the picture is damaged: it cannot be decoded")
+        require_decoded(header, "picture")
         points = np.frombuffer(payload, "<f4").reshape(-1, 3)
         return (None if np.isnan(points).all() else points), tuple(header["image_size"])
 

@@ -77,6 +77,16 @@ def check_picture(content: bytes, settings: ServiceSettings) -> None:
         )
 
 
+def require_decoded(header: dict[str, Any], item: str) -> None:
+    """Refuses what a worker could not decode.
+
+    Raises:
+        HTTPException: 422.
+    """
+    if header["status"] != "looked":
+        raise HTTPException(422, f"the {item} is {_UNREADABLE}")
+
+
 async def find_hands(service: Service, content: bytes) -> tuple[list[SeenHand], tuple[int, int]]:
     """The hands of a picture, the one that the detector is surest of first, and the picture's (width, height).
 
@@ -85,8 +95,7 @@ async def find_hands(service: Service, content: bytes) -> tuple[list[SeenHand], 
     """
     check_picture(content, service.settings)
     header, payload = await service.pool.ask("picture", content)
-    if header["status"] != "looked":
-        raise HTTPException(422, f"the picture is {_UNREADABLE}")
+    require_decoded(header, "picture")
     points = np.frombuffer(payload, "<f4").reshape(-1, HAND.num_points, 3)
     hands = [
         SeenHand(landmarks, "left" if left > _LEFT else "right")
@@ -140,8 +149,7 @@ async def recognize_clip_file(service: Service, content: bytes, *, details: bool
         raise HTTPException(422, f"the clip is too long; at most {most} are read")
     if header["status"] == "cut short":
         raise HTTPException(422, "the clip is cut short: it ends before its stated duration")
-    if header["status"] != "looked":
-        raise HTTPException(422, f"the clip is {_UNREADABLE}")
+    require_decoded(header, "clip")
     landmarks = np.frombuffer(payload, "<f4").reshape(header["frames"], -1, 3)
     if np.isnan(landmarks).all():
         raise HTTPException(422, "nobody found in the clip")

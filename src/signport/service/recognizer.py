@@ -76,7 +76,7 @@ class Recognizer:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="model")
         self._own = threading.local()
         self._waiting = 0
-        self._own.model = self.card.load(self._path)  # an unusable file is told at once
+        self.card.load(self._path)  # an unusable file is told at once; each thread loads its own
 
     def close(self) -> None:
         """Ends the threads."""

@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import json
-import os
 import sys
 import time
 from dataclasses import asdict
 from typing import Any
 
+from signport.landmarks.worker_pool import child_environment
 from signport.service import messages
 from signport.service.worker import LookingOptions
 
@@ -48,8 +48,7 @@ class WorkerProcess:
             WorkerDiedError: It can't be.
         """
         # A worker has no use for the service's secrets.
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("ASL_")}
-        environment["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if entry)
+        environment = {name: value for name, value in child_environment().items() if not name.startswith("ASL_")}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

@@ -19,6 +19,7 @@ from signport.datasets.rendered.handshapes import vocabulary
 from signport.datasets.rendered.scene import Scene, make_scene
 from signport.datasets.rendered.signer import signer_name
 from signport.errors import SignportError
+from signport.landmarks.worker_pool import child_environment
 from signport.progress import track
 
 _DRAWN = "drawn"
@@ -109,14 +110,13 @@ def _draw_in_processes(folder: Path, drawing: Drawing, shares: list[list[tuple[s
 
 
 def _start_worker(folder: Path, drawing: Drawing, share: list[tuple[str, int]]) -> "subprocess.Popen[str]":
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     worker = subprocess.Popen(
         [sys.executable, "-m", __name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env=environment,
+        env=child_environment(),
     )
     assert worker.stdin is not None
     with contextlib.suppress(BrokenPipeError), worker.stdin:
