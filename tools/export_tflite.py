@@ -43,6 +43,7 @@ SMALL = {
         "training.learning_rate=0.004",
         "training.label_smoothing=0.1",
     ],
+    "conv_transformer": ["model.frames=48", "model.hidden=88", "model.stages=1", "training.epochs=40"],
 }
 
 
@@ -147,6 +148,7 @@ FAMILIES = {
     "lstm": lambda job: job.sequence("lstm"),
     "transformer": lambda job: job.sequence("transformer"),
     "stgcn": lambda job: job.sequence("stgcn"),
+    "conv_transformer": lambda job: job.sequence("conv_transformer"),
 }
 
 

@@ -14,7 +14,7 @@ from signport.models.registry import Family, family_named, family_names, feed, p
 from signport.quantization.agreement import compare
 from signport.quantization.deploy import deploy_form, largest_difference
 from signport.quantization.qat import quantize, simulate
-from signport.training.recipe import QuantizationRecipe
+from signport.training.recipe_sections import QuantizationRecipe
 
 CLASSES = 5
 CASES = {
@@ -25,6 +25,10 @@ CASES = {
     "lstm": ("lstm", {"frames": 12, "units": (24, 16, 16), "hidden": 16, "l2": 0.001}),
     "transformer": ("transformer", {"frames": 12, "hidden": 32, "heads": 4, "layers": 2, "dropout": 0.1}),
     "stgcn": ("stgcn", {"frames": 12, "blocks": 2, "channels": 24, "dropout": 0.0}),
+    "conv_transformer": (
+        "conv_transformer",
+        {"frames": 12, "hidden": 32, "stages": 1, "blocks": 2, "kernel": 5, "drop_path": 0.1, "dropout": 0.1},
+    ),
 }
 SEQUENCES = [name for name, (family, _) in CASES.items() if family_named(family).topology != "hand"]
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from signport.landmarks.features import hand_features, mediapipe_matrix
+from signport.landmarks.features import edge_directions, hand_features, mediapipe_matrix
 from signport.landmarks.topology import HAND
 from signport.models.preprocessing import HandFeatures, HandMatrix
 
@@ -16,6 +16,34 @@ def hands():
 
 def test_the_layer_and_numpy_agree_on_features(hands):
     np.testing.assert_allclose(np.asarray(HandFeatures()(hands)), hand_features(hands), atol=1e-6)
+
+
+def test_the_layer_and_numpy_agree_on_directions(hands):
+    hands[2] = hands[2, :1]  # a hand that is one point has no directions, and no NaN
+    features = np.asarray(HandFeatures(directions=True)(hands))
+    np.testing.assert_allclose(features[:, :84], hand_features(hands), atol=1e-6)
+    np.testing.assert_allclose(features[:, 84:], edge_directions(hands), atol=1e-5)
+    np.testing.assert_array_equal(features[2], 0)
+
+
+def test_directions_do_not_depend_on_the_length_of_a_finger(hands):
+    longer = hands[3:].copy()
+    # The last bone of the thumb, 3 to 4: twice as long, in the same direction.
+    longer[:, 4] += longer[:, 4] - longer[:, 3]
+    np.testing.assert_allclose(edge_directions(longer), edge_directions(hands[3:]), atol=1e-4)
+    np.testing.assert_allclose(np.linalg.norm(edge_directions(longer).reshape(-1, 21, 3), axis=-1), 1, atol=1e-4)
+
+
+def test_the_matrix_with_directions_begins_with_the_matrix(hands):
+    both = np.asarray(HandMatrix(directions=True)(hands))
+    np.testing.assert_allclose(both[:, :63], np.asarray(HandMatrix()(hands)), atol=1e-6)
+    np.testing.assert_allclose(both[2:, 63:], edge_directions(hands[2:]), atol=1e-4)
+
+
+@pytest.mark.parametrize(("kind", "features"), [(HandFeatures, 147), (HandMatrix, 126)])
+def test_a_layer_is_saved_with_its_directions(kind, features):
+    assert kind.from_config(kind(directions=True).get_config()).directions
+    assert kind(directions=True).compute_output_shape((None, 21, 3)) == (None, features)
 
 
 def test_the_layer_and_numpy_agree_on_mediapipes_matrix(hands):

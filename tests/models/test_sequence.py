@@ -127,7 +127,15 @@ def test_the_graph_is_normalized_and_has_the_skeleton_s_edges():
     [
         ("transformer", {"hidden": 30, "heads": 4}, "model.heads: 4; it must be a divisor of model.hidden, 30"),
         ("stgcn", {"temporal_kernel": 4}, "model.temporal_kernel: 4; it must be odd and at least 1"),
-        ("lstm", {"units": (8, 8)}, "model.units: [8, 8]; it must be three positive sizes"),
+        ("lstm", {"units": (8, 0)}, "model.units: [8, 0]; it must be at least one positive size"),
+        ("lstm", {"activation": "relu"}, "model.masking: True; it must be false with activation: relu"),
+        ("lstm", {"missing": "zero"}, "model.missing: zero; it must be mean with coordinate_system: shoulders"),
+        ("conv_transformer", {"gate_kernel": 2}, "model.gate_kernel: 2; it must be odd and at least 1"),
+        (
+            "conv_transformer",
+            {"motion": (60,)},
+            "model.motion: [60]; it must be lags of at least 1 and below model.frames",
+        ),
         ("lstm", {"frames": 0}, "model.frames: 0; it must be at least 1"),
     ],
 )

@@ -5,36 +5,23 @@ file's QUANTIZE is exact and whatever differs is the op's.
 """
 
 import contextlib
-import importlib.util
 import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from hypothesis import HealthCheck, settings, strategies
 from hypothesis import Phase as HypothesisPhase
-from tests.quantization.interpreters import answers
+from tests.quantization.kernels import KERNELS, OLD, OPTIMIZED, REFERENCE, XNNPACK, answers_of
 
 from signport.export.convert import FORMATS, convert_graph, frozen_graph
 from signport.export.flatbuffer import operators, read_model
 from signport.quantization.calibration import calibrate
 from signport.quantization.fake_quant import ActivationQuantizer, Phase, in_phase
 
-XNNPACK, OPTIMIZED, REFERENCE, OLD = "XNNPACK", "optimized", "reference", "tflite-runtime"
-_RESOLVERS = {
-    XNNPACK: {},
-    OPTIMIZED: {"experimental_op_resolver_type": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES},
-    REFERENCE: {"experimental_op_resolver_type": OpResolverType.BUILTIN_REF},
-}
-KERNELS = (*_RESOLVERS, *((OLD,) if importlib.util.find_spec("tflite_runtime") else ()))
 # XNNPACK rounds once, as the simulation does. TFLite's own kernels scale in two rounded steps (gemmlowp's fixed point),
 # so that values near the middle between two steps may fall on the other side.
 MOSTLY = {XNNPACK: 0.98, OPTIMIZED: 0.96, REFERENCE: 0.96, OLD: 0.96}
@@ -204,37 +191,10 @@ class Golden:
         return np.round(np.concatenate([one.ravel() for one in steps])).astype(int)
 
 
-def answers_of(kernels: str, content: bytes, inputs: list[np.ndarray]) -> list[np.ndarray]:
-    """What a file answers in one of `KERNELS`: float32 (samples, …) an output."""
-    if kernels == OLD:
-        return _answers_of_tflite_runtime(content, inputs)
-    return answers(Interpreter, content, inputs, **_RESOLVERS[kernels])
-
-
 def converted(model: keras.Model) -> bytes:
     """The int8 `.tflite` that the converter makes of a calibrated model."""
     with _quiet():
         return convert_graph(frozen_graph(model, quantized=True), FORMATS["int8"])
-
-
-@cache
-def _tflite_runtime() -> subprocess.Popen:
-    """A process that lives as long as this one."""
-    command = [sys.executable, str(Path(__file__).with_name("interpreters.py"))]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def _answers_of_tflite_runtime(content: bytes, inputs: list[np.ndarray]) -> list[np.ndarray]:
-    child = _tflite_runtime()
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "model.tflite").write_bytes(content)
-        np.savez(Path(folder) / "inputs.npz", *inputs)
-        child.stdin.write(f"{folder}\n")
-        child.stdin.flush()
-        said = child.stdout.readline().strip()
-        assert said == "done", f"tflite-runtime: {said or 'died'}"
-        with np.load(Path(folder) / "outputs.npz", allow_pickle=False) as arrays:
-            return list(arrays.values())
 
 
 def golden(op: OneOp, calibration: Sequence[np.ndarray], samples: Sequence[np.ndarray]) -> Golden:

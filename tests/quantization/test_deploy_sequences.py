@@ -9,13 +9,9 @@ import pytest
 from keras import layers
 
 from signport.errors import SignportError
-from signport.models.sequence import (
-    MaskedMean,
-    MaskFrames,
-    PositionEmbedding,
-    PresentLast,
-    ScaledDotProductAttention,
-)
+from signport.models.attention import PositionEmbedding, ScaledDotProductAttention
+from signport.models.conv_transformer import CausalDepthwiseConvolution, ChannelGate, FrameNormalization
+from signport.models.sequence import MaskedMean, MaskFrames, PresentLast
 from signport.models.stgcn import GraphMixing
 from signport.quantization.deploy import deploy_form, largest_difference
 
@@ -90,6 +86,13 @@ def graph_convolution(x: Any, mask: Any) -> Any:
     return MaskedMean()([y, mask])
 
 
+def filtered_and_gated(x: Any, mask: Any) -> Any:
+    y = FrameNormalization()(layers.Dense(CHANNELS, use_bias=False)(x), mask=mask)
+    y = MaskFrames()([layers.ReLU()(y), mask])
+    y = FrameNormalization()(CausalDepthwiseConvolution(3)(y), mask=mask)
+    return layers.Dense(4)(ChannelGate(3)([y, MaskedMean()([y, mask])]))
+
+
 @pytest.mark.parametrize(
     ("build", "inputs"),
     [
@@ -102,11 +105,14 @@ def graph_convolution(x: Any, mask: Any) -> Any:
         pytest.param(lambda x, mask: MaskedMean()([x, mask]), GRAPHS, id="masked mean of frames and nodes"),
         pytest.param(recurrent(), CLIPS, id="lstm"),
         pytest.param(recurrent(return_sequences=True), CLIPS, id="lstm with sequences"),
+        pytest.param(recurrent(activation="relu"), CLIPS, id="lstm with relu"),
         pytest.param(masked_recurrent, ZEROED, id="lstm, batch normalization, lstm, with mask"),
         pytest.param(recurrent_norm_recurrent, CLIPS, id="lstm, batch normalization, lstm"),
         pytest.param(lambda x, _: GraphMixing("upper_59")(x), GRAPHS, id="graph mixing"),
         pytest.param(graph_convolution, GRAPHS, id="graph convolution with mask"),
         pytest.param(lambda x, _: layers.Conv2D(3, (3, 1), padding="same")(x), GRAPHS, id="convolution"),
+        pytest.param(lambda x, _: CausalDepthwiseConvolution(4)(x), CLIPS, id="depthwise convolution"),
+        pytest.param(filtered_and_gated, CLIPS, id="depthwise convolution with mask and gate"),
     ],
 )
 def test_each_rewrite_equals_the_layers_it_stands_for(build, inputs):
@@ -118,6 +124,13 @@ def test_each_rewrite_equals_the_layers_it_stands_for(build, inputs):
 def test_a_fused_lstm_equals_it_too(build):
     model = model_of(build, CLIPS["x"].shape[1:])
     assert largest_difference(model, deploy_form(model, fused_lstm=True), ZEROED) <= 1e-5
+
+
+def test_masks_and_normalizations_are_inside_dense_layers_and_filters():
+    kinds = [type(layer).__name__ for layer in deploy_form(model_of(filtered_and_gated, CLIPS["x"].shape[1:])).layers]
+    made = [kind for kind in kinds if kind.startswith("FakeQuant")]
+    assert sorted(made) == ["FakeQuantChannelGate", "FakeQuantDense", "FakeQuantDense", "FakeQuantDepthwise",
+                            "FakeQuantMaskedMean"]  # fmt: skip
 
 
 def test_no_layer_normalization_and_no_loop_is_left():
@@ -132,7 +145,7 @@ def test_no_layer_normalization_and_no_loop_is_left():
     [
         pytest.param(lambda x, _: layers.LayerNormalization(name="raw")(x), "raw", id="input"),
         pytest.param(lambda x, _: layers.LSTM(3, go_backwards=True, name="back")(x), "back", id="backwards"),
-        pytest.param(lambda x, _: layers.LSTM(3, activation="relu", name="odd")(x), "odd", id="activation"),
+        pytest.param(lambda x, _: layers.LSTM(3, activation="elu", name="odd")(x), "odd", id="activation"),
         pytest.param(lambda x, _: layers.LSTM(3, use_bias=False, name="plain")(x), "plain", id="without bias"),
         pytest.param(lambda x, mask: layers.LSTM(3, name="late")(x, mask=mask), "late.*PresentLast", id="mask"),
         pytest.param(lambda x, mask: MaskFrames(name="bare")([x, mask]), "bare", id="mask without convolution"),

@@ -7,20 +7,8 @@ import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.quantization.one_op import (
-    ALWAYS,
-    MOSTLY,
-    OLD,
-    OPTIMIZED,
-    REFERENCE,
-    XNNPACK,
-    OneOp,
-    assert_golden,
-    check,
-    draws,
-    few,
-    golden,
-)
+from tests.quantization.kernels import OLD, OPTIMIZED, REFERENCE, XNNPACK
+from tests.quantization.one_op import ALWAYS, MOSTLY, OneOp, assert_golden, check, draws, few, golden
 
 from signport.export.flatbuffer import read_model
 from signport.quantization.fake_quant import HYPERBOLIC, PROBABILITY, quantized_operand

@@ -7,7 +7,8 @@ on rows of 384 values whose standard deviations spread over a factor of 1, 3 and
 import numpy as np
 import pytest
 import tensorflow as tf
-from tests.quantization.one_op import KERNELS, REFERENCE, XNNPACK, OneOp, golden
+from tests.quantization.kernels import KERNELS, REFERENCE, XNNPACK
+from tests.quantization.one_op import OneOp, golden
 
 from signport.quantization.agreement import sqnr_db
 

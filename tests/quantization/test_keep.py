@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from tests.quantization.one_op import KERNELS, answers_of, converted
+from tests.quantization.kernels import KERNELS, answers_of
+from tests.quantization.one_op import converted
 
 from signport.errors import SignportError
 from signport.export.flatbuffer import float_islands, operators

@@ -14,7 +14,7 @@ from signport.quantization.deploy import deploy_form
 from signport.quantization.fake_quant import Phase, in_phase, quantized_weight
 from signport.quantization.low_bits import low_bit_layers, lower_weight_bits
 from signport.quantization.qat import quantize, simulate
-from signport.training.recipe import QuantizationRecipe
+from signport.training.recipe_sections import QuantizationRecipe
 
 NAMES = ("first", "second", "third", "last")
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
-from tests.quantization.one_op import ALWAYS, KERNELS, OLD, Draw, OneOp, assert_golden, golden
+from tests.quantization.kernels import KERNELS, OLD
+from tests.quantization.one_op import ALWAYS, Draw, OneOp, assert_golden, golden
 
 from signport.export.flatbuffer import read_model, write_model
 

@@ -20,7 +20,7 @@ from signport.quantization.agreement import compare
 from signport.quantization.engines import engine_named
 from signport.quantization.fake_quant import Phase, in_phase
 from signport.quantization.tfmot_engine import fine_tune
-from signport.training.recipe import QuantizationRecipe
+from signport.training.recipe_sections import QuantizationRecipe
 
 DENSE = ["mlp residual", "gesture_embedder", "gesture_head"]  # with every kind of layer that the twin has
 CALIBRATED = QuantizationRecipe(epochs=0)

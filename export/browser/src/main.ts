@@ -1,5 +1,6 @@
 /** The page: with a job, it does that and posts what came out; without, it is for people. */
 
+import "../../../src/signport/service/page/base.css";
 import "./style.css";
 import { fingerprint } from "./device";
 import { bytesOf, runJob, type Job } from "./harness";

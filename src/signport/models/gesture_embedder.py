@@ -27,10 +27,12 @@ class GestureEmbedderConfig:
     Attributes:
         hidden: Units of the hidden layers.
         dropout: Share of units dropped in training, 0 to 1.
+        directions: Whether the direction of each edge of both hands is a feature too: 253 features instead of 127.
     """
 
     hidden: tuple[int, ...] = (256, 256)
     dropout: float = 0.2
+    directions: bool = False
 
     def __post_init__(self) -> None:
         if not self.hidden or min(self.hidden) < 1:
@@ -56,9 +58,9 @@ def build(config: GestureEmbedderConfig, num_classes: int) -> keras.Model:
     world_hand = keras.Input((21, 3), name="world_hand")
     x = layers.Concatenate(name="features")(
         [
-            HandMatrix(name="hand_matrix")(hand),
+            HandMatrix(config.directions, name="hand_matrix")(hand),
             HandednessFeature(name="handedness_feature")(handedness),
-            HandMatrix(name="world_hand_matrix")(world_hand),
+            HandMatrix(config.directions, name="world_hand_matrix")(world_hand),
         ]
     )
     for number, units in enumerate(config.hidden):

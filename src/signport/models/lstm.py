@@ -1,4 +1,4 @@
-"""`lstm`: short clips of pose and hands, three LSTMs deep.
+"""`lstm`: short clips of pose and hands, by default three LSTMs deep.
 
 30 frames × 225 values; for apps that know when a sign begins and ends, or that look at the last second or so.
 """
@@ -33,27 +33,38 @@ class LstmConfig:
 
     Attributes:
         frames: Length of a clip.
-        units: Units of the three LSTM layers.
+        units: Units of the LSTM layers.
+        activation: Of their candidates and cells. `relu` is for models that were trained elsewhere with it: such
+            an LSTM has no bounds, and needs `masking: false`.
         hidden: Units of the dense layer behind them.
-        dropout: Share of values dropped in training behind the first two LSTMs, 0 to 1.
-        l2: Weight penalty on the kernels of the first two LSTMs.
+        dense: Units of further dense layers.
+        dropout: Share of values dropped in training behind all LSTMs but the last, 0 to 1.
+        l2: Weight penalty on the kernels of these.
         coordinate_system: `shoulders` or `image`; see `BodyNormalization`.
         masking: Whether missing frames are passed over; without, they stand at the training part's mean. The fused
             LSTM of TFLite knows no mask, so only a model without masking can be exported with it.
+        missing: What a missing point counts as: the `mean`, or a point at `zero`; see `BodyNormalization`.
     """
 
     frames: int = 30
     units: tuple[int, ...] = (128, 64, 32)
+    activation: Literal["tanh", "relu"] = "tanh"
     hidden: int = 64
+    dense: tuple[int, ...] = ()
     dropout: float = 0.3
     l2: float = 0.01
     coordinate_system: Literal["shoulders", "image"] = "shoulders"
     masking: bool = True
+    missing: Literal["mean", "zero"] = "mean"
 
     def __post_init__(self) -> None:
         require(self.frames >= 1, "frames", self.frames, "at least 1")
-        require(len(self.units) == 3 and min(self.units) >= 1, "units", list(self.units), "three positive sizes")
+        require(len(self.units) >= 1 and min(self.units) >= 1, "units", list(self.units), "at least one positive size")
         require(self.hidden >= 1, "hidden", self.hidden, "at least 1")
+        require(min(self.dense, default=1) >= 1, "dense", list(self.dense), "positive sizes")
+        require(self.activation == "tanh" or not self.masking, "masking", self.masking, "false with activation: relu")
+        image = self.coordinate_system == "image"
+        require(image or self.missing == "mean", "missing", self.missing, "mean with coordinate_system: shoulders")
         require(0 <= self.dropout < 1, "dropout", self.dropout, "at least 0 and below 1")
         require(self.l2 >= 0, "l2", self.l2, "at least 0")
 
@@ -61,28 +72,33 @@ class LstmConfig:
 def build(config: LstmConfig, num_classes: int) -> keras.Model:
     """Landmarks (batch, frames, 75, 3) → class probabilities (batch, classes)."""
     landmarks = keras.Input((config.frames, _TOPOLOGY.num_points, 3), name=LANDMARKS)
-    body = BodyNormalization(_TOPOLOGY.name, config.coordinate_system, standardized=True, name="body")(landmarks)
+    body = BodyNormalization(
+        _TOPOLOGY.name, config.coordinate_system, standardized=True, missing=config.missing, name="body"
+    )(landmarks)
     x = layers.Reshape((config.frames, _TOPOLOGY.num_points * 3), name="frames")(body)
     masked: dict[str, Any] = {}
     if config.masking:
         mask = FrameMask(name="mask")(landmarks)
         x, masked = PresentLast(name="present_last")([x, mask]), {"mask": PresentLast(name="mask_last")([mask, mask])}
 
-    def lstm(number: int, x: Any, *, sequences: bool, l2: float = 0.0) -> Any:
-        penalty = keras.regularizers.L2(l2) if l2 else None
-        layer = layers.LSTM(
-            config.units[number], return_sequences=sequences, kernel_regularizer=penalty, name=f"lstm{number}"
+    last = len(config.units) - 1
+    for number, units in enumerate(config.units):
+        lstm = layers.LSTM(
+            units,
+            activation=config.activation,
+            return_sequences=number < last,
+            kernel_regularizer=keras.regularizers.L2(config.l2) if number < last and config.l2 else None,
+            name=f"lstm{number}",
         )
-        return layer(x, **masked)
-
-    x = lstm(0, x, sequences=True, l2=config.l2)
-    x = layers.BatchNormalization(name="norm")(x, **masked)
-    x = layers.Dropout(config.dropout, name="dropout0")(x)
-    x = lstm(1, x, sequences=True, l2=config.l2)
-    x = layers.Dropout(config.dropout, name="dropout1")(x)
-    x = lstm(2, x, sequences=False)
-    x = layers.Dense(config.hidden, name="hidden")(x)
-    x = layers.ReLU(name="hidden_relu")(x)
+        x = lstm(x, **masked)
+        if number == 0:
+            x = layers.BatchNormalization(name="norm")(x, **(masked if number < last else {}))
+        if number < last:
+            x = layers.Dropout(config.dropout, name=f"dropout{number}")(x)
+    for number, units in enumerate((config.hidden, *config.dense)):
+        name = f"hidden{number or ''}"
+        x = layers.Dense(units, name=name)(x)
+        x = layers.ReLU(name=f"{name}_relu")(x)
     x = layers.Dense(num_classes, name="logits")(x)
     return keras.Model(landmarks, layers.Softmax(name="probabilities")(x), name="lstm")
 

@@ -1,6 +1,7 @@
 """`mlp`: static handshapes from one hand's 21 landmarks.
 
-Version 1 is a plain stack, 84 → 256 → 128 → 64 → classes; version 2 is residual, for more data or more classes.
+Version 1 is a plain stack, features → 256 → 128 → 64 → classes; version 2 is residual, for more data or more classes.
+Features are the 84 of `hand_features`, and, with `directions`, where the 21 edges point.
 """
 
 from dataclasses import dataclass
@@ -26,11 +27,13 @@ class MlpConfig:
         hidden: Units of the hidden layers. Version 2 has one stem of the first size, then one residual block for each
             further entry, all of the first size.
         dropout: Share of units dropped in training, 0 to 1.
+        directions: Whether the direction of each edge is a feature too: 147 features instead of 84.
     """
 
     version: int = 1
     hidden: tuple[int, ...] = (256, 128, 64)
     dropout: float = 0.3
+    directions: bool = False
 
     def __post_init__(self) -> None:
         if self.version not in (1, 2):
@@ -44,7 +47,7 @@ class MlpConfig:
 def build(config: MlpConfig, num_classes: int) -> keras.Model:
     """Landmarks (batch, 21, 3) → class probabilities (batch, classes)."""
     landmarks = keras.Input((21, 3), name="landmarks")
-    x = HandFeatures(name="features")(landmarks)
+    x = HandFeatures(config.directions, name="features")(landmarks)
     x = (_plain if config.version == 1 else _residual)(x, config)
     x = layers.Dense(num_classes, name="logits")(x)
     return keras.Model(landmarks, layers.Softmax(name="probabilities")(x), name="mlp")

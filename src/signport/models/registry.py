@@ -74,6 +74,7 @@ _MODULES = {
     "lstm": "signport.models.lstm",
     "transformer": "signport.models.transformer",
     "stgcn": "signport.models.stgcn",
+    "conv_transformer": "signport.models.conv_transformer",
 }
 
 

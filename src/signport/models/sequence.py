@@ -21,14 +21,11 @@ from signport.models.preprocessing import Preprocessing
 _LARGEST_COORDINATE = 1e4
 # Shoulders closer than this, in image widths, are a detector's mistake or a person seen exactly from the side.
 _SMALLEST_SHOULDER_WIDTH = 1e-2
-# In shoulder widths, or in standard deviations: a body ends long before.
+# In shoulder widths, in standard deviations, or in image sizes: a body ends long before.
 _LARGEST_VALUE = 10.0
 _SMALLEST_DEVIATION = 1e-4
 # x and y, of x, y, z.
 _IN_PLANE = np.array([1, 1, 0], np.float32)
-# Added to the scores of masked frames: exp of it is 0 in float32, and it fits into float16.
-MASKED_SCORE = -1e4
-
 LANDMARKS = "landmarks"
 
 
@@ -95,12 +92,20 @@ class BodyNormalization(Preprocessing):
         topology: Name of the body layout.
         coordinate_system: `shoulders` or `image`.
         standardized: Whether it holds a mean and a standard deviation.
+        missing: `mean`: a missing point ends up as 0, where standardization puts the mean. `zero`: it counts as a point
+            at 0, as projects have it that store zeros for it; only in the `image` system.
     """
 
     def __init__(
-        self, topology: str, coordinate_system: str = "shoulders", standardized: bool = False, **kwargs: Any
+        self,
+        topology: str,
+        coordinate_system: str = "shoulders",
+        standardized: bool = False,
+        missing: str = "mean",
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.missing = missing
         self.topology = topology
         self.coordinate_system = coordinate_system
         self.standardized = standardized
@@ -115,12 +120,14 @@ class BodyNormalization(Preprocessing):
     def call(self, landmarks: Any) -> Any:
         values = ops.where(_found(landmarks), landmarks, 0.0)
         found = ops.cast(_found(landmarks), "float32")
-        values = ops.clip(values, -_LARGEST_COORDINATE, _LARGEST_COORDINATE)
+        counts_as_zero = self.missing == "zero"
+        largest = _LARGEST_VALUE if counts_as_zero else _LARGEST_COORDINATE
+        values = ops.clip(values, -largest, largest)
         if self.coordinate_system == "shoulders":
             values = self._from_shoulders(values, found)
         if self.standardized:
             values = (values - self.mean) * (1.0 / self.deviation)
-        return ops.clip(values, -_LARGEST_VALUE, _LARGEST_VALUE) * found
+        return values if counts_as_zero else ops.clip(values, -_LARGEST_VALUE, _LARGEST_VALUE) * found
 
     def _from_shoulders(self, values: Any, found: Any) -> Any:
         # Large tensors are reduced whole and cut afterwards: LiteRT cuts slowly.
@@ -156,6 +163,7 @@ class BodyNormalization(Preprocessing):
             "topology": self.topology,
             "coordinate_system": self.coordinate_system,
             "standardized": self.standardized,
+            "missing": self.missing,
         }
 
 
@@ -253,56 +261,3 @@ def _spread(mask: Any, values: Any) -> Any:
     for _ in range(len(values.shape) - 2):
         mask = ops.expand_dims(mask, -1)
     return mask
-
-
-@keras.saving.register_keras_serializable("signport")
-class PositionEmbedding(keras.layers.Layer):
-    """Adds a trained vector to each frame: (batch, frames, channels) → the same shape."""
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        initializer = keras.initializers.RandomNormal(stddev=0.02)
-        self.positions = self.add_weight(shape=input_shape[1:], initializer=initializer, name="positions")
-        self.built = True
-
-    def call(self, values: Any) -> Any:
-        return values + self.positions
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return input_shape
-
-
-@keras.saving.register_keras_serializable("signport")
-class ScaledDotProductAttention(keras.layers.Layer):
-    """Attention of every frame to all that are not masked (Vaswani et al. 2017, eq. 1), without its projections.
-
-    Queries, keys, values (batch, frames, channels) and mask (batch, frames) → (batch, frames, channels).
-
-    Args:
-        heads: Into which the channels are divided.
-    """
-
-    def __init__(self, heads: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.heads = heads
-
-    def build(self, _input_shape: Any) -> None:
-        self.built = True
-
-    def call(self, queries_keys_values_mask: list[Any]) -> Any:
-        queries, keys, values, mask = queries_keys_values_mask
-        frames, channels = queries.shape[1:]
-        size = channels // self.heads
-
-        def split(x: Any) -> Any:
-            return ops.transpose(ops.reshape(x, (-1, frames, self.heads, size)), (0, 2, 1, 3))
-
-        scores = ops.matmul(split(queries * size**-0.5), ops.transpose(split(keys), (0, 1, 3, 2)))
-        hidden = ops.expand_dims(ops.expand_dims((1.0 - mask) * MASKED_SCORE, 1), 1)  # (batch, 1, 1, frames)
-        mixed = ops.matmul(ops.softmax(scores + hidden, axis=-1), split(values))
-        return ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, frames, channels))
-
-    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
-        return input_shape[0]
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "heads": self.heads}

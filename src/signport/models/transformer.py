@@ -12,6 +12,7 @@ from keras import layers
 
 from signport.datasets.sequence_augmentation import SequenceAugmentation
 from signport.landmarks.topology import ISL_136
+from signport.models.attention import PositionEmbedding, ScaledDotProductAttention
 from signport.models.gates import SEQUENCE_GATES
 from signport.models.registry import Family
 from signport.models.sequence import (
@@ -19,8 +20,6 @@ from signport.models.sequence import (
     BodyNormalization,
     FrameMask,
     MaskedMean,
-    PositionEmbedding,
-    ScaledDotProductAttention,
     describe_landmarks,
     require,
     sequence_inputs,

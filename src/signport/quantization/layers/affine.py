@@ -11,6 +11,7 @@ from signport.quantization.deploy_layer import DeployLayer
 from signport.quantization.fake_quant import ActivationQuantizer, quantized_operand
 from signport.quantization.layers.conv import FakeQuantConv2D
 from signport.quantization.layers.dense import FakeQuantDense
+from signport.quantization.layers.depthwise import FakeQuantDepthwise
 
 # What takes a factor and an offset of its input into its weights.
 _FOLDING = (keras.layers.Dense, keras.layers.LSTM)
@@ -64,7 +65,7 @@ def batch_norm_affine(layer: keras.layers.BatchNormalization) -> tuple[np.ndarra
 @rewrites(keras.layers.BatchNormalization)
 def _batch_norm(rewriter: Rewriter, layer: keras.layers.BatchNormalization, x: Any) -> Any:
     factor, offset = batch_norm_affine(layer)
-    for kind in (FakeQuantDense, FakeQuantConv2D):
+    for kind in (FakeQuantDense, FakeQuantConv2D, FakeQuantDepthwise):
         before = rewriter.foldable(x, kind)
         if before is not None and not before.relu:
             before.kernel.assign(np.asarray(before.kernel) * factor)

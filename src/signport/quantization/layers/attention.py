@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from signport.errors import SignportError
-from signport.models.sequence import MASKED_SCORE, ScaledDotProductAttention
+from signport.models.attention import MASKED_SCORE, ScaledDotProductAttention
 from signport.quantization.deploy import Rewriter, rewrites
 from signport.quantization.deploy_layer import DeployLayer
 from signport.quantization.fake_quant import PROBABILITY, ActivationQuantizer

@@ -6,7 +6,6 @@ import keras
 import tensorflow as tf
 
 from signport.errors import SignportError
-from signport.models.sequence import MaskFrames
 from signport.quantization.deploy import Rewriter, rewrites
 from signport.quantization.deploy_layer import DeployLayer
 from signport.quantization.fake_quant import ActivationQuantizer, plain_weight, quantized_weight
@@ -78,19 +77,4 @@ def _conv(rewriter: Rewriter, layer: keras.layers.Conv2D, x: Any) -> Any:
     conv.kernel.assign(layer.kernel)
     if layer.bias is not None:
         conv.bias.assign(layer.bias)
-    return y
-
-
-@rewrites(MaskFrames)
-def _mask_frames(rewriter: Rewriter, layer: MaskFrames, values_and_mask: Any) -> Any:
-    values, mask = values_and_mask
-    conv = rewriter.foldable(values, FakeQuantConv2D)
-    if conv is None or conv.masked:
-        raise SignportError(
-            f"layer {layer.name!r}: frames are masked right behind a Conv2D, its normalization and ReLU"
-        )
-    masked = FakeQuantConv2D.from_config({**conv.get_config(), "masked": True})
-    _, inputs = rewriter.maker(values)
-    y = rewriter.add(masked, [*inputs, mask])
-    masked.set_weights(conv.get_weights())
     return y

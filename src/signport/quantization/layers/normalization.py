@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from signport.errors import SignportError
-from signport.models.sequence import MaskedMean, PositionEmbedding
+from signport.models.attention import PositionEmbedding
+from signport.models.sequence import MaskedMean
 from signport.quantization.deploy import Rewriter, rewrites
 from signport.quantization.deploy_layer import DeployLayer
 from signport.quantization.fake_quant import ActivationQuantizer, Phase, current_phase

@@ -11,8 +11,9 @@ from signport.quantization.layers.add import FakeQuantAdd
 from signport.quantization.layers.affine import FakeQuantAffine
 from signport.quantization.layers.conv import FakeQuantConv2D
 from signport.quantization.layers.dense import FakeQuantDense
+from signport.quantization.layers.depthwise import FakeQuantDepthwise
 
-_Fusing = (FakeQuantDense, FakeQuantConv2D, FakeQuantAffine, FakeQuantAdd)
+_Fusing = (FakeQuantDense, FakeQuantConv2D, FakeQuantDepthwise, FakeQuantAffine, FakeQuantAdd)
 
 
 @rewrites(
@@ -45,7 +46,7 @@ def _relu(rewriter: Rewriter, layer: keras.layers.ReLU, x: Any) -> Any:
     fusing = next((found for kind in _Fusing if (found := rewriter.foldable(x, kind)) is not None), None)
     if fusing is None:
         raise SignportError(
-            f"layer {layer.name!r}: a ReLU must be the only user of a Dense, Conv2D, BatchNormalization or Add"
+            f"layer {layer.name!r}: a ReLU must be the only user of a Dense, convolution, BatchNormalization or Add"
         )
     fusing.relu = True
     return x

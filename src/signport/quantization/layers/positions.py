@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from signport.models.sequence import PositionEmbedding
+from signport.models.attention import PositionEmbedding
 from signport.quantization.deploy import Rewriter, rewrites
 from signport.quantization.deploy_layer import DeployLayer
 from signport.quantization.fake_quant import ActivationQuantizer, quantized_operand

@@ -25,12 +25,14 @@ class _LstmForm(DeployLayer):
     Args:
         units: Size of the state.
         return_sequences: Whether it answers with all steps, (batch, frames, units), or the last, (batch, units).
+        activation: Of candidate and cell: `tanh` or `relu`.
     """
 
-    def __init__(self, units: int, return_sequences: bool = False, **kwargs: Any) -> None:
+    def __init__(self, units: int, return_sequences: bool = False, activation: str = "tanh", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units
         self.return_sequences = return_sequences
+        self.activation = activation
 
     def build(self, input_shape: Any) -> None:
         self.kernel = self.add_weight(shape=(input_shape[-1], 4 * self.units), name="kernel")
@@ -48,7 +50,8 @@ class _LstmForm(DeployLayer):
         return (*input_shape[:2], self.units) if self.return_sequences else (input_shape[0], self.units)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "units": self.units, "return_sequences": self.return_sequences}
+        own = {"units": self.units, "return_sequences": self.return_sequences, "activation": self.activation}
+        return {**super().get_config(), **own}
 
 
 # Beyond these an int8 sigmoid (256 steps) and tanh (128 a side) do not change. The cell has a margin, as room for what
@@ -66,20 +69,22 @@ class UnrolledLstm(_LstmForm):
     may lack. (batch, frames, features) → (batch, frames, units), or (batch, units) of the last step.
 
     Its gates lie in the order input, forget, output, candidate, so that the three sigmoids are one operator. A tensor
-    has the same range at every step.
+    has the same range at every step. With `relu` nothing is flat far out, so no range is limited.
     """
 
-    def __init__(self, units: int, return_sequences: bool = False, **kwargs: Any) -> None:
-        super().__init__(units, return_sequences, **kwargs)
+    def __init__(self, units: int, return_sequences: bool = False, activation: str = "tanh", **kwargs: Any) -> None:
+        super().__init__(units, return_sequences, activation, **kwargs)
+        bounded = activation == "tanh"
+        gate, cell, fixed = (_FLAT_GATE, _FLAT_CELL, HYPERBOLIC) if bounded else (None, None, None)
         self.projected_quantizer = ActivationQuantizer(name="projected")
         self.recurrent_quantizer = ActivationQuantizer(name="recurrent")
-        self.gates_quantizer = ActivationQuantizer(limit=_FLAT_GATE, name="gates")
+        self.gates_quantizer = ActivationQuantizer(limit=gate, name="gates")
         self.sigmoid_quantizer = ActivationQuantizer(fixed=PROBABILITY, name="sigmoids")
         self.tanh_quantizer = ActivationQuantizer(fixed=HYPERBOLIC, name="tanhs")
-        self.kept_quantizer = ActivationQuantizer(limit=_FLAT_CELL, name="kept")
+        self.kept_quantizer = ActivationQuantizer(limit=cell, name="kept")
         self.taken_quantizer = ActivationQuantizer(name="taken")
-        self.cell_quantizer = ActivationQuantizer(limit=_FLAT_CELL, name="cell")
-        self.quantizer = ActivationQuantizer(fixed=HYPERBOLIC, name="output")
+        self.cell_quantizer = ActivationQuantizer(limit=cell, name="cell")
+        self.quantizer = ActivationQuantizer(fixed=fixed, name="output")
 
     def compute(self, x: Any, training: bool | None = None) -> Any:
         frames, features = x.shape[1:]
@@ -98,11 +103,12 @@ class UnrolledLstm(_LstmForm):
         hidden = cell = None
         outputs = []
         for step in tf.unstack(tf.reshape(projected, [-1, frames, 4 * self.units]), axis=1):
-            gates = step
+            gates, grid = step, self.projected_quantizer
             if hidden is not None:
+                grid = self.gates_quantizer
                 gates = fake(self.gates_quantizer, step + fake(self.recurrent_quantizer, tf.matmul(hidden, recurrent)))
             opened = self.sigmoid_quantizer(tf.sigmoid(gates[:, : 3 * self.units]))
-            candidate = self.tanh_quantizer(tf.tanh(gates[:, 3 * self.units :]))
+            candidate = self._activated(gates[:, 3 * self.units :], grid)
             if cell is None:
                 # Slices, because the converter leaves a split in float if a part of it is not used.
                 take, show = opened[:, : self.units], opened[:, 2 * self.units :]
@@ -111,11 +117,15 @@ class UnrolledLstm(_LstmForm):
                 take, keep, show = tf.split(opened, 3, axis=1)
                 kept = fake(self.kept_quantizer, keep * cell)
                 cell = fake(self.cell_quantizer, kept + fake(self.taken_quantizer, take * candidate))
-            hidden = self.quantizer(show * self.tanh_quantizer(tf.tanh(cell)))
+            hidden = fake(self.quantizer, show * self._activated(cell, self.cell_quantizer))
             outputs.append(hidden)
         for quantizer, values, _ in seen.values():
             quantizer.observe(*values, training=training)
         return tf.stack(outputs, axis=1) if self.return_sequences else hidden
+
+    def _activated(self, x: Any, grid: ActivationQuantizer) -> Any:
+        """The activation of a tensor that lies on `grid`; what ReLU lets through stays on it, so that it is exact."""
+        return self.tanh_quantizer(tf.tanh(x)) if self.activation == "tanh" else grid.fake(tf.nn.relu(x))
 
 
 @keras.saving.register_keras_serializable("signport")
@@ -186,12 +196,18 @@ _OF_TANHS = (8, 127 / 128)
 
 @rewrites(keras.layers.LSTM)
 def _lstm(rewriter: Rewriter, layer: keras.layers.LSTM, x: Any) -> Any:
-    kinds = {"activation": "tanh", "recurrent_activation": "sigmoid", "use_bias": True, "go_backwards": False}
-    config = layer.get_config()
-    for name, value in kinds.items():
-        if config[name] != value:
-            raise SignportError(f"layer {layer.name!r}: {name} is {config[name]!r}; the exporter knows {value!r}")
     mask, affine = rewriter.options.get("mask"), rewriter.affine(x)
+    config = layer.get_config()
+    # TFLite's fused operator has tanh only, and what stands for masked frames counts on its grid.
+    activations = ("tanh",) if rewriter.fused_lstm or mask is not None else ("tanh", "relu")
+    kinds = {"activation": activations, "recurrent_activation": ("sigmoid",), "use_bias": (True,)}
+    for name, values in {**kinds, "go_backwards": (False,)}.items():
+        if config[name] not in values:
+            form = "fused " if rewriter.fused_lstm else "masked " if mask is not None else ""
+            raise SignportError(
+                f"layer {layer.name!r}: {name} is {config[name]!r}; in a {form}LSTM the exporter knows "
+                f"{' and '.join(map(repr, values))}"
+            )
     kernel, recurrent, bias = layer.get_weights()
     if affine is not None:
         factor, offset = affine
@@ -204,7 +220,7 @@ def _lstm(rewriter: Rewriter, layer: keras.layers.LSTM, x: Any) -> Any:
         fused.take(kernel, recurrent, bias)
         fused.settle()
         return y
-    unrolled = UnrolledLstm(layer.units, layer.return_sequences, name=layer.name)
+    unrolled = UnrolledLstm(layer.units, layer.return_sequences, config["activation"], name=layer.name)
     y = rewriter.add(unrolled, rewriter.quantized(x))
     unrolled.take(*(_reordered(weight) for weight in (kernel, recurrent, bias)))
     return y

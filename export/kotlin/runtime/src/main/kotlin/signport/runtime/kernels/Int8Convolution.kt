@@ -84,7 +84,7 @@ internal class ConvolutionSums(private val shape: ConvolutionShape, weights: Byt
 }
 
 /** Those of a depthwise convolution with weights (1, height, width, outs). */
-private class DepthwiseSums(private val shape: ConvolutionShape, weights: ByteArray) : PixelSums {
+internal class DepthwiseSums(private val shape: ConvolutionShape, weights: ByteArray) : PixelSums {
     private val matrix = IntArray(weights.size) { weights[it].toInt() }
     private val copies = shape.outs / shape.channels
 

@@ -10,7 +10,8 @@ internal val INT8_KERNELS: Map<String, KernelFactory> = mapOf(
     "BATCH_MATMUL" to KernelFactory(::int8BatchMatMul),
     "CONCATENATION" to KernelFactory(::int8Concatenation),
     "CONV_2D" to KernelFactory { if (isHybrid(it)) hybridConvolution(it) else int8Convolution(it) },
-    "DEPTHWISE_CONV_2D" to KernelFactory(::int8DepthwiseConvolution),
+    "DEPTHWISE_CONV_2D" to
+        KernelFactory { if (isHybrid(it)) hybridDepthwiseConvolution(it) else int8DepthwiseConvolution(it) },
     "DEQUANTIZE" to KernelFactory(::int8Dequantize),
     "FULLY_CONNECTED" to KernelFactory { if (isHybrid(it)) hybridFullyConnected(it) else int8FullyConnected(it) },
     "LOGISTIC" to KernelFactory(::int8Logistic),

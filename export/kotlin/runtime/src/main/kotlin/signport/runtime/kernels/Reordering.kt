@@ -40,7 +40,9 @@ internal fun slice(operator: Operator): Prepared {
 internal fun pad(operator: Operator): Prepared {
     val input = operator.input(0)
     val output = operator.output
-    operator.requireAll(ElementType.FLOAT32, 0)
+    val isInt8 = input.type == ElementType.INT8
+    if (isInt8) operator.requireSameQuantization(input, output) else operator.requireAll(ElementType.FLOAT32, 0)
+    val zero = if (isInt8) operator.int8Quantization(output).zeroPoint.toByte() else 0
     val paddings = operator.constantInts(1)
     if (paddings.size != 2 * input.rank || paddings.any { it < 0 }) {
         operator.refuse("pads $input by ${paddings.contentToString()}")
@@ -62,10 +64,18 @@ internal fun pad(operator: Operator): Prepared {
     val inside = Movement(input, output, length, IntArray(rows) { it * length }, targets)
     return Prepared { memory ->
         val moves = inside.bind(memory)
-        val out = memory.floats(output)
-        Kernel {
-            out.fill(0f)
-            moves.run()
+        if (isInt8) {
+            val out = memory.bytes(output)
+            Kernel {
+                out.fill(zero)
+                moves.run()
+            }
+        } else {
+            val out = memory.floats(output)
+            Kernel {
+                out.fill(0f)
+                moves.run()
+            }
         }
     }
 }
