@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from signport.child_process import child_environment
 from signport.errors import SignportError
 from signport.files import (
     atomic_file,
     atomic_folder,
     read_json,
+    remove_unfinished,
     sha256_bytes,
     sha256_file,
     write_bytes,
@@ -72,7 +74,7 @@ def test_a_full_disk_leaves_the_earlier_file_and_no_rest(tmp_path):
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "write_bytes(sys.argv[1], bytes(5000))\n"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = child_environment()
     done = subprocess.run(
         [sys.executable, "-c", code, str(path)], env=environment, capture_output=True, text=True, check=False
     )
@@ -108,7 +110,7 @@ def test_a_folder_that_cannot_be_put_in_place_brings_the_earlier_one_back(tmp_pa
     rename = Path.rename
 
     def refuse_the_new(self, target):
-        if Path(target) == path and not self.parent.name.startswith(".out.old"):
+        if Path(target) == path and self.name == "new":
             raise PermissionError(13, "Permission denied")
         return rename(self, target)
 
@@ -124,6 +126,57 @@ def test_a_folder_does_not_replace_a_file(tmp_path):
     with pytest.raises(SignportError, match="out: is a file, not a folder"), atomic_folder(tmp_path / "out"):
         pass
     assert (tmp_path / "out").read_text() == "mine"
+
+
+def _killed(folder: Path, code: str) -> None:
+    """Runs code in a process that ends as by a kill when `temporary` is half written."""
+    script = f"""
+import os, sys
+from pathlib import Path
+from signport.files import atomic_file, atomic_folder
+folder = Path(sys.argv[1])
+{code}
+"""
+    environment = child_environment()
+    done = subprocess.run([sys.executable, "-c", script, str(folder)], env=environment, check=False)
+    assert done.returncode == 9
+
+
+def test_what_a_killed_process_left_half_written_goes_when_something_is_written_beside_it(tmp_path):
+    _killed(tmp_path, "with atomic_file(folder / 'a.bin') as a, atomic_folder(folder / 'b'): os._exit(9)")
+    assert len(_names(tmp_path)) == 2
+    remove_unfinished(tmp_path)
+    assert _names(tmp_path) == []
+
+
+def test_what_is_being_written_is_not_taken_for_left_behind(tmp_path):
+    with atomic_file(tmp_path / "a.bin") as file, atomic_folder(tmp_path / "b") as folder:
+        (folder / "inside").write_text("whole")
+        file.write_bytes(b"whole")
+        remove_unfinished(tmp_path)
+    assert (tmp_path / "a.bin").read_bytes() == b"whole"
+    assert _names(tmp_path / "b") == ["inside"]
+    assert _names(tmp_path) == ["a.bin", "b"]
+
+
+def test_a_folder_whose_replacement_was_killed_in_between_comes_back(tmp_path):
+    with atomic_folder(tmp_path / "out") as folder:
+        (folder / "earlier").write_text("")
+    kill = (
+        "rename = Path.rename\nPath.rename = lambda self, to: os._exit(9) if self.name == 'new' else rename(self, to)"
+    )
+    _killed(tmp_path, f"{kill}\nwith atomic_folder(folder / 'out'): pass")
+    assert not (tmp_path / "out").exists()
+    remove_unfinished(tmp_path)
+    assert _names(tmp_path) == ["out"]
+    assert _names(tmp_path / "out") == ["earlier"]
+
+
+def test_hidden_files_of_others_stay(tmp_path):
+    for name in (".vscode.settings.json", ".file.abcdefgh.bin", "a.signport-abcdefgh.bin"):
+        (tmp_path / name).write_text("mine")
+    write_text(tmp_path / "file.bin", "")
+    assert len(_names(tmp_path)) == 4
 
 
 def test_json_comes_back_as_it_was_and_nan_is_refused(tmp_path):

@@ -5,10 +5,14 @@ class SignportError(Exception):
     """Bad input or an impossible request.
 
     The message is one line that names the file, the field and the value, and says what to do. The command line
-    prints it without a traceback and exits with `exit_status`.
+    prints it without a traceback and exits with `exit_status`. What a message quotes from a file may hold line ends and
+    what moves a terminal's cursor; they become spaces.
     """
 
     exit_status = 2
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__("".join(sign if sign.isprintable() else " " for sign in str(message)))
 
 
 class GateError(SignportError):

@@ -1,14 +1,20 @@
 """Files that are either whole or not there: atomic writes, digests, JSON."""
 
 import contextlib
+import fcntl
 import hashlib
 import io
 import json
 import math
 import os
 import shutil
+import struct
 import tempfile
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +25,17 @@ if TYPE_CHECKING:
 
 # The earliest time that a ZIP archive can carry: an archive's bytes must not depend on when it was written.
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+# What `zipfile` raises or passes on for a damaged or strange archive: also one that is encrypted (RuntimeError), packed
+# in a way that it does not know (NotImplementedError), or whose offsets lead out of it.
+DAMAGED_ZIP = (
+    OSError, ValueError, KeyError, IndexError, EOFError, NotImplementedError, RuntimeError, OverflowError, MemoryError,
+    struct.error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+# And what NumPy does for an array in one or alone: their headers are Python literals.
+DAMAGED_ARRAY = (*DAMAGED_ZIP, TypeError, SyntaxError, tokenize.TokenError)
+# In the name of what is not whole yet, and in nothing else's: such files are removed.
+_UNFINISHED = ".signport-"
+_NEW, _EARLIER = "new", "earlier"
 
 
 def _prepare_parent(path: Path) -> None:
@@ -36,35 +53,49 @@ def _cannot_write(path: Path, error: OSError) -> SignportError:
     )
 
 
+def check_writable(path: str | Path) -> None:
+    """Checks, before long work whose result is to stand there, that a file or folder can be written to.
+
+    Raises:
+        SignportError: Its folder, or the one that would hold that, takes no file.
+    """
+    path = Path(path)
+    folder = next((parent for parent in path.absolute().parents if parent.exists()), path.parent)
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
 @contextlib.contextmanager
 def atomic_file(path: str | Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`; on success it becomes `path`, on failure it goes.
+
+    What a killed process left beside it goes too; see `remove_unfinished`.
 
     Raises:
         SignportError: The folder cannot be written to, or the disk is full. What stood at `path` is untouched.
     """
     path = Path(path)
     _prepare_parent(path)
-    temporary: Path | None = None
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
-        os.close(descriptor)
-        temporary = Path(name)
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with _unfinished_file(path) as temporary:
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
     except OSError as error:
         raise _cannot_write(path, error) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def atomic_folder(path: str | Path) -> Iterator[Path]:
     """Yields a temporary folder; on success it replaces `path` whole, on failure it goes.
+
+    A process that is killed between taking the earlier folder away and putting the new one into its place leaves
+    neither there; whoever writes beside `path` next brings the earlier one back.
 
     Raises:
         SignportError: As `atomic_file`, or `path` is a file.
@@ -73,28 +104,92 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     if path.exists() and not path.is_dir():
         raise SignportError(f"{path}: is a file, not a folder; choose another output")
     _prepare_parent(path)
-    temporary: Path | None = None
     try:
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        yield temporary
-        temporary.chmod(0o777 & ~_umask())
-        if path.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
-            path.rename(old / path.name)
+        with _unfinished_folder(path) as staging:
+            new, earlier = staging / _NEW, staging / _EARLIER / path.name
+            new.mkdir()
+            earlier.parent.mkdir()
+            yield new
+            if path.exists():
+                path.rename(earlier)
             try:
-                temporary.rename(path)
+                new.rename(path)
             except OSError:
-                (old / path.name).rename(path)
+                if earlier.exists():
+                    earlier.rename(path)
                 raise
-            finally:
-                shutil.rmtree(old, ignore_errors=True)
-        else:
-            temporary.rename(path)
     except OSError as error:
         raise _cannot_write(path, error) from error
-    finally:
-        if temporary is not None:
+
+
+@contextlib.contextmanager
+def _unfinished_file(path: Path) -> Iterator[Path]:
+    _remove_unfinished_once(path.parent)
+    while True:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}{_UNFINISHED}", suffix=path.suffix, dir=path.parent)
+        temporary = Path(name)
+        try:
+            if _locked(descriptor, temporary):
+                yield temporary
+                return
+        finally:
+            temporary.unlink(missing_ok=True)
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _unfinished_folder(path: Path) -> Iterator[Path]:
+    _remove_unfinished_once(path.parent)
+    while True:
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}{_UNFINISHED}", dir=path.parent))
+        descriptor = os.open(temporary, os.O_RDONLY)
+        try:
+            if _locked(descriptor, temporary):
+                yield temporary
+                return
+        finally:
             shutil.rmtree(temporary, ignore_errors=True)
+            os.close(descriptor)
+
+
+def _locked(descriptor: int, path: Path) -> bool:
+    """Marks what is being written as alive; false where another process took it for left behind in that very moment."""
+    with contextlib.suppress(OSError):  # a file system without locks: nobody can lock it, and so nobody removes it
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return path.exists()
+
+
+def unfinished(folder: Path) -> list[Path]:
+    """What is being written in a folder, or was when a process was killed; by name."""
+    return sorted(folder.glob(f".*{_UNFINISHED}*"))
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Removes what killed processes left half written in a folder; what others are writing now is locked, and stays."""
+    for path in unfinished(folder):
+        with contextlib.suppress(OSError):  # gone meanwhile, in use, or not ours
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if path.is_dir():
+                    _bring_back(path / _EARLIER, folder)
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+            finally:
+                os.close(descriptor)
+
+
+def _bring_back(earlier: Path, folder: Path) -> None:
+    for path in earlier.glob("*"):
+        if not (folder / path.name).exists():
+            path.rename(folder / path.name)
+
+
+@cache
+def _remove_unfinished_once(folder: Path) -> None:
+    """Once a process: to list a folder of a hundred thousand parts before each of them would take hours."""
+    remove_unfinished(folder)
 
 
 def _umask() -> int:
@@ -156,5 +251,13 @@ def read_json(path: str | Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SignportError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise SignportError(f"{path}: not readable as JSON ({error})") from error
+    except (OSError, ValueError, RecursionError) as error:  # numbers of 5,000 digits, a thousand brackets in each other
+        raise SignportError(f"{path}: not readable as JSON ({' '.join(str(error).split())[:200]})") from error
+
+
+def read_object(path: str | Path) -> dict[str, Any]:
+    """Reads JSON that is an object; raises as `read_json`, and where it is something else."""
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise SignportError(f"{path}: holds {type(content).__name__}, expected a JSON object; write it again")
+    return content
