@@ -63,6 +63,12 @@ def _on_path(name: str) -> Callable[[], bool]:
     return lambda: shutil.which(name) is not None
 
 
+def _torch() -> bool:
+    """Whether Debian's Python has torch: found without importing it, which takes seconds."""
+    command = ["/usr/bin/python3", "-c", "import importlib.util as u, sys; sys.exit(u.find_spec('torch') is None)"]
+    return Path(command[0]).is_file() and subprocess.run(command, check=False).returncode == 0
+
+
 PROGRAMS = (
     Program("Chrome, Chromium or Edge", lambda: find_browser() is not None, "chromium", "parity in the browser"),
     Program("adb", _on_path("adb"), "adb", "parity on a phone"),
@@ -72,6 +78,7 @@ PROGRAMS = (
     Program("java", _on_path("java"), "default-jdk-headless", "the Kotlin module"),
     Program("mvn", _on_path("mvn"), "maven", "the Kotlin module"),
     Program("npm", _on_path("npm"), "npm", "the browser page"),
+    Program("a Python with torch", _torch, "python3-torch", "tests of the import of PyTorch models"),
     Program("shellcheck", _on_path("shellcheck"), "shellcheck", "tests of the SLURM script"),
 )
 
