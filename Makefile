@@ -5,13 +5,14 @@ UV := .uv/bin/uv
 RUN := .venv/bin
 WORK ?= build/export-tflite
 JOBS ?= 2
+SEQUENCES := lstm transformer stgcn conv_transformer
 
 export UV_PYTHON_DOWNLOADS := never
 # Once for all: where Python may not write bytecode, every start of TensorFlow would compile it anew, for five seconds.
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-targets browser-page android-runner kotlin export-tflite test lint bench bench-quantization docker-check clean
+.PHONY: help setup setup-targets browser-page android-runner kotlin export-tflite test lint reference bench bench-quantization fuzz kills docs docs-pictures docker-check clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,16 +38,15 @@ lint: setup ## Check formatting, lint and types
 	$(RUN)/ruff check .
 	$(RUN)/mypy
 
-bench: setup ## Measure speeds, as ratios within one run
+bench: setup ## Measure side by side with what people use instead, then single parts; ratios within one run
 	$(RUN)/python benchmarks/render_hands.py
 	@test -d $(WORK)/runs/stgcn/export || $(MAKE) export-tflite
+	$(RUN)/python benchmarks/side_by_side --runs $(WORK)/runs
 	$(RUN)/python benchmarks/latency.py $(WORK)/runs/mlp
-	$(RUN)/python benchmarks/kotlin_latency.py $(foreach name,mlp gesture_embedder lstm transformer stgcn,$(WORK)/runs/$(name))
-	$(RUN)/python benchmarks/across_sources.py
-	$(RUN)/python benchmarks/signs_baseline.py $(WORK)/signs-20-0.parquet $(foreach name,lstm transformer stgcn,--run $(WORK)/runs/$(name))
-	$(RUN)/python benchmarks/training_step.py
+	$(RUN)/python benchmarks/kotlin_latency.py $(foreach name,mlp gesture_embedder $(SEQUENCES),$(WORK)/runs/$(name))
+	$(RUN)/python benchmarks/signs_baseline.py $(WORK)/signs-20-0.parquet $(foreach name,$(SEQUENCES),--run $(WORK)/runs/$(name))
+	$(RUN)/python benchmarks/sequence_families.py
 	$(RUN)/python benchmarks/read_cache.py
-	$(RUN)/python benchmarks/capture_video.py
 	$(RUN)/python benchmarks/capture_scale.py
 	$(RUN)/python benchmarks/service_load.py $(WORK)/runs/mlp
 
@@ -54,6 +54,21 @@ bench-quantization: setup ## Measure what int8 costs and gains: all families, 3 
 	$(RUN)/python benchmarks/quantization.py
 	$(RUN)/python benchmarks/low_bits.py
 	$(RUN)/python benchmarks/learning_rates.py
+
+reference: setup ## Train all families on real data, beside scikit-learn's models; resumable; DATA=../shared/data
+	$(RUN)/python benchmarks/reference --data $(or $(DATA),../shared/data)
+
+fuzz: setup ## Give every reader 10,000 damaged inputs (Linux); ARGS="--readers npz --runs 500" narrows it
+	$(RUN)/python tools/fuzz.py $(ARGS)
+
+kills: setup ## Kill capture, training, export and embed with SIGKILL, 50 times each, and compare what resumes
+	$(RUN)/python benchmarks/kill_and_resume.py
+
+docs: setup ## Build the documentation into build/site, strictly
+	NO_MKDOCS_2_WARNING=1 $(RUN)/mkdocs build --strict --quiet --site-dir build/site
+
+docs-pictures: setup ## Draw the pictures of docs/ again, from what export-tflite made
+	$(RUN)/python tools/draw_docs.py --work $(WORK)
 
 setup-targets: setup ## Find or install what parity on browser, arm64, android and jvm needs; apt packages only as root
 	$(RUN)/python tools/setup_targets.py

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from signport.datasets.cache import Sample
 from signport.datasets.capture_part import Detection
 from signport.datasets.class_folders import FoundFile
+from signport.datasets.sample import Sample
 from signport.landmarks.worker_pool import WorkerKind, decode_points, encode_points, serve
 
 CLASSES = 10

@@ -19,11 +19,12 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from quantization_cases import Case, Data
 from rich.console import Console
 from rich.table import Table
 
 import signport as sp
-from quantization import Case, Data, figure, trained
+from quantization import figure, trained
 from signport.errors import SignportError
 from signport.files import write_json
 

@@ -24,7 +24,7 @@ from rich.table import Table
 import signport as sp
 from signport.datasets.clip_files import read_clip
 from signport.datasets.frame_files import read_frames
-from signport.datasets.parquet_clips import PointTable, read_parquet_clip
+from signport.datasets.landmark_rows import PointTable, read_parquet_clip
 from signport.datasets.sequence_layout import LAYOUTS
 from signport.landmarks.frame_indices import frame_indices
 from signport.landmarks.topology import ISL_136, POSE_HANDS_75, Topology

@@ -66,8 +66,10 @@ def knn_accuracy(cache: str | Path | sp.LandmarkCache, parts: Split, neighbours:
     return float(voters.score(scaler.transform(features[parts.test]), cache.labels[parts.test]))
 
 
-def convolutional_accuracy(cache: sp.LandmarkCache, parts: Split, epochs: int, seed: int = 0) -> float:
-    """Test accuracy of three small convolutions over 30 shoulder-centred frames, best epoch by validation."""
+def convolutional_accuracy(
+    cache: sp.LandmarkCache, parts: Split, epochs: int, seed: int = 0, channels: int = 96
+) -> tuple[float, int]:
+    """Test accuracy and parameters of three small convolutions over 30 centred frames, best epoch by validation."""
     import keras
     from keras import layers
 
@@ -78,7 +80,7 @@ def convolutional_accuracy(cache: sp.LandmarkCache, parts: Split, epochs: int, s
     clips = (clips - clips[parts.train].mean(axis=(0, 1))) / np.where(deviation > 1e-4, deviation, 1)
     model = keras.Sequential([keras.Input(clips.shape[1:]), layers.Dense(64)])
     for pool in (2, 2, 1):
-        model.add(layers.Conv1D(96, 5, padding="same"))
+        model.add(layers.Conv1D(channels, 5, padding="same"))
         model.add(layers.BatchNormalization())
         model.add(layers.ReLU())
         model.add(layers.Dropout(0.3))
@@ -97,7 +99,8 @@ def convolutional_accuracy(cache: sp.LandmarkCache, parts: Split, epochs: int, s
         verbose=0,
         callbacks=[best],
     )
-    return float(model.evaluate(clips[parts.test], cache.labels[parts.test], verbose=0)[1])
+    accuracy = float(model.evaluate(clips[parts.test], cache.labels[parts.test], verbose=0)[1])
+    return accuracy, model.count_params()
 
 
 def main() -> None:
@@ -121,7 +124,7 @@ def main() -> None:
             parts = split(cache, seed=options.seed)
             rows.append((f"{NEIGHBOURS} nearest neighbours, split {options.seed}", parts, knn_accuracy(cache, parts)))
             if options.convolutional:
-                accuracy = convolutional_accuracy(cache, parts, options.epochs)
+                accuracy, _ = convolutional_accuracy(cache, parts, options.epochs)
                 rows.append((f"small convolutional model, split {options.seed}", parts, accuracy))
         for path in options.run:
             run = sp.Run.open(path)
