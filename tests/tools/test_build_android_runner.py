@@ -1,11 +1,10 @@
 """The native runner's bundle: self-contained, the same every time, and what is missing is named."""
 
-import importlib.util
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
+import build_android_runner
 import pytest
 
 from signport.errors import SignportError
@@ -13,15 +12,6 @@ from signport.files import read_json, sha256_file
 from signport.parity.android.bundle import LIBRARY, LOADER, MANIFEST, RUNNER, find_bundle
 
 READELF = "aarch64-linux-gnu-readelf"
-
-
-@pytest.fixture(scope="module")
-def tool():
-    path = Path(__file__).parents[2] / "tools/build_android_runner.py"
-    spec = importlib.util.spec_from_file_location("build_android_runner", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -36,8 +26,8 @@ def compiler():
         pytest.skip("no cross compiler; `apt install gcc-aarch64-linux-gnu`")
 
 
-def test_the_bundle_needs_nothing_but_itself_and_is_the_same_every_time(tool, compiler, cache, capsys):
-    assert tool.main([]) == 0
+def test_the_bundle_needs_nothing_but_itself_and_is_the_same_every_time(compiler, cache, capsys):
+    assert build_android_runner.main([]) == 0
     bundle = find_bundle()
     assert str(bundle.folder) in capsys.readouterr().out
     names = {path.name for path in bundle.folder.iterdir()} - {MANIFEST}
@@ -58,28 +48,28 @@ def test_the_bundle_needs_nothing_but_itself_and_is_the_same_every_time(tool, co
     assert "libc6-arm64-cross" in manifest["packages"]
     first = {path.name: sha256_file(path) for path in bundle.folder.iterdir()}
     shutil.rmtree(bundle.folder)
-    assert tool.build() == bundle.folder
+    assert build_android_runner.build() == bundle.folder
     assert {path.name: sha256_file(path) for path in bundle.folder.iterdir()} == first
 
 
-def test_a_new_bundle_takes_the_old_ones_place(tool, compiler, cache):
+def test_a_new_bundle_takes_the_old_ones_place(compiler, cache):
     (cache / "android-runner-0123456789abcdef").mkdir()
-    folder = tool.build()
+    folder = build_android_runner.build()
     assert [path.name for path in cache.iterdir()] == [folder.name]
 
 
-def test_sources_that_do_not_compile_leave_no_bundle(tool, compiler, cache, tmp_path_factory, monkeypatch):
+def test_sources_that_do_not_compile_leave_no_bundle(compiler, cache, tmp_path_factory, monkeypatch):
     sources = tmp_path_factory.mktemp("sources")
     (sources / "main.c").write_text("int main(void) { return nothing; }\n")
-    monkeypatch.setattr(tool, "SOURCES", sources)
+    monkeypatch.setattr(build_android_runner, "SOURCES", sources)
     with pytest.raises(SignportError, match=r"does not compile:\n(.|\n)*nothing"):
-        tool.build()
+        build_android_runner.build()
     assert list(cache.iterdir()) == []
 
 
-def test_without_the_compiler_the_package_that_brings_it_is_named(tool, cache, monkeypatch, capsys):
+def test_without_the_compiler_the_package_that_brings_it_is_named(cache, monkeypatch, capsys):
     monkeypatch.setenv("PATH", str(cache))
-    assert tool.main([]) == 2
+    assert build_android_runner.main([]) == 2
     assert capsys.readouterr().err == (
         "error: aarch64-linux-gnu-gcc: not installed; get it with `apt install gcc-aarch64-linux-gnu`\n"
     )

@@ -107,7 +107,7 @@ def train_asl_model(
     canned = embedder = None
     with _stage("capture", seconds):
         # Kaggle's images are cut tightly around the hand, and the palm detector misses many without a border.
-        cache = capture_images(data_dir, output_dir / "landmarks.parquet", workers=settings.workers, border="auto")
+        cache = capture_images(data_dir, output_dir / "landmarks.parquet", workers=settings.workers)
     if base_bundle is None:
         with _stage("embedder", seconds):
             drawn = _draw_canned_gestures(output_dir, settings)
