@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from signport.datasets.cache import CacheHeader, LandmarkCache, Sample
+from signport.datasets.cache import LandmarkCache
+from signport.datasets.cache_header import CacheHeader
+from signport.datasets.sample import Sample
 
 
 def hands(path: Path, classes: tuple[str, ...], seed: int) -> LandmarkCache:

@@ -33,6 +33,20 @@ def test_what_is_not_there_is_missing_if_required_and_absent_if_not(monkeypatch,
     assert found["wandb"].status == "absent"
 
 
+def test_whatever_is_not_there_comes_with_a_command(monkeypatch, tmp_path):
+    monkeypatch.setattr(environment, "_version", lambda _names: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("SIGNPORT_CACHE", str(tmp_path))
+    for checkout, command in ((True, "make setup"), (False, "pip install 'signport[serve]'")):
+        monkeypatch.setattr(environment, "_CHECKOUT", checkout)
+        found = _by_name()
+        assert command in found["fastapi"].hint
+        for finding in found.values():
+            if finding.value is None:
+                assert any(word in finding.hint for word in ("make ", "pip install ", "apt-get install ")), finding
+    assert {found[name].status for name in ("java", "mvn", "buildah", "wrk", "torch", "Arm64 root")} == {"absent"}
+
+
 def test_a_program_is_found_on_the_search_path(monkeypatch, tmp_path):
     program = tmp_path / "google-chrome"
     program.write_text("#!/bin/sh\n")

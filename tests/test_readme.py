@@ -157,7 +157,7 @@ def test_more_than_one_machine(folder):
     workers = f"dask worker {address} --nworkers 1 --nthreads 1 --no-dashboard"
     with started(f"dask scheduler --port {port} --no-dashboard", folder), started(workers, folder):
         command = command.replace("tcp://HOST:8786", address).replace("hands.parquet", "again.parquet")
-        run(f"{command} --border auto", folder)
+        run(command, folder)
     assert (folder / "again.parquet").read_bytes() == (folder / "hands.parquet").read_bytes()
 
 

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from signport.datasets.frame_files import import_frames
     from signport.datasets.image_folder import capture_images
     from signport.datasets.merge import merge_caches
+    from signport.datasets.npz_table import import_npz
     from signport.datasets.parquet_clips import import_parquet
     from signport.datasets.rendered import render_hands
     from signport.datasets.signing import render_signs
-    from signport.datasets.tables import import_npz
     from signport.datasets.video_folder import capture_videos
     from signport.export.app_resources import embed
     from signport.export.baselines import compare_ways as compare_quantizers
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from signport.export.stream import Stream
     from signport.parity.check import parity as check_parity
     from signport.training.evaluation import evaluate
+    from signport.training.imports.keras_lstm import import_keras_lstm
+    from signport.training.imports.torch_mlp import import_torch_mlp
     from signport.training.run import Run
     from signport.training.train import resume, train
 
@@ -54,8 +56,10 @@ _EXPORTS = {
     "import_clips": ("signport.datasets.clip_files", "import_clips"),
     "import_csv": ("signport.datasets.csv_table", "import_csv"),
     "import_frames": ("signport.datasets.frame_files", "import_frames"),
-    "import_npz": ("signport.datasets.tables", "import_npz"),
+    "import_keras_lstm": ("signport.training.imports.keras_lstm", "import_keras_lstm"),
+    "import_npz": ("signport.datasets.npz_table", "import_npz"),
     "import_parquet": ("signport.datasets.parquet_clips", "import_parquet"),
+    "import_torch_mlp": ("signport.training.imports.torch_mlp", "import_torch_mlp"),
     "merge_caches": ("signport.datasets.merge", "merge_caches"),
     "render_hands": ("signport.datasets.rendered", "render_hands"),
     "render_signs": ("signport.datasets.signing", "render_signs"),
@@ -78,8 +82,10 @@ __all__ = [
     "import_clips",
     "import_csv",
     "import_frames",
+    "import_keras_lstm",
     "import_npz",
     "import_parquet",
+    "import_torch_mlp",
     "merge_caches",
     "render_hands",
     "render_signs",

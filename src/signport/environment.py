@@ -5,19 +5,20 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
 from signport.errors import SignportError
 from signport.files import sha256_bytes
 
-_SETUP = "make setup"
-_SETUP_TARGETS = "make setup-targets"
 _PYTHON = ((3, 11), (3, 13))
+_SETUP_TARGETS = "make setup-targets"
+# In a checkout, `make` sets up everything; whoever has installed a wheel has pip.
+_CHECKOUT = (Path(__file__).parents[2] / "Makefile").is_file()
 
-# What is looked for → the distributions that bring it (one is enough), and whether signport can work without.
+# What is looked for → the distributions that bring it; one is enough.
 _REQUIRED_PACKAGES = {
     "tensorflow": ("tensorflow", "tensorflow-cpu"),
     "keras": ("keras",),
@@ -27,21 +28,36 @@ _REQUIRED_PACKAGES = {
     "opencv": ("opencv-python-headless", "opencv-contrib-python", "opencv-python"),
     "pyarrow": ("pyarrow",),
 }
+# Distribution → what it is for, and what pip is to install; None for what only the lock file of a checkout brings.
 _OPTIONAL_PACKAGES = {
-    "tflite-runtime": (("tflite-runtime",), f"parity on the old runtime; {_SETUP}, Python 3.11 on Linux"),
-    "tf-keras": (("tf-keras",), f"the genuine Model Maker; {_SETUP}"),
-    "mediapipe-model-maker": (("mediapipe-model-maker",), f"the genuine Model Maker; {_SETUP}"),
-    "wandb": (("wandb",), "Weights & Biases; pip install wandb"),
+    "tflite-runtime": ("parity on the old runtime (Python 3.11 on Linux)", "tflite-runtime==2.14.0"),
+    "fastapi": ("signport serve", "'signport[serve]'"),
+    "distributed": ("signport capture --cluster", "'signport[cluster]'"),
+    "ai-edge-quantizer": ("signport quantize compare", "'signport[baselines]'"),
+    "tensorflow-model-optimization": ("signport export --engine tfmot", "tensorflow-model-optimization==0.8.1"),
+    "wandb": ("signport train --wandb", "'signport[wandb]'"),
+    "mediapipe-model-maker": ("trainer: model-maker", None),
 }
-# Program → the names it goes by, and what it is for.
+# Program → the names it goes by, what it is for, and the Debian package that brings it.
 _PROGRAMS = {
-    "node": (("node", "nodejs"), "the browser page's packages"),
-    "npm": (("npm",), "the browser page's packages"),
-    "java": (("java",), "the Kotlin library and parity on the JVM"),
-    "mvn": (("mvn",), "building the Kotlin library"),
-    "adb": (("adb",), "parity on a phone"),
-    "qemu-aarch64-static": (("qemu-aarch64-static", "qemu-aarch64"), "parity on arm64"),
-    "aarch64-linux-gnu-gcc": (("aarch64-linux-gnu-gcc",), "building the runner for a phone's CPU"),
+    "java": (("java",), "the Kotlin library, parity on the JVM", "default-jdk-headless"),
+    "mvn": (("mvn",), "building the Kotlin library", "maven"),
+    "node": (("node", "nodejs"), "building the browser page", "nodejs"),
+    "npm": (("npm",), "building the browser page", "npm"),
+    "adb": (("adb",), "parity on a phone", "adb"),
+    "qemu-aarch64-static": (("qemu-aarch64-static", "qemu-aarch64"), "parity on arm64", "qemu-user-static"),
+    "aarch64-linux-gnu-gcc": (
+        ("aarch64-linux-gnu-gcc",),
+        "building the runner for a phone's CPU",
+        "gcc-aarch64-linux-gnu",
+    ),
+}
+# The same, of what only developers of signport call.
+_DEVELOPERS_PROGRAMS = {
+    "wrk": (("wrk",), "load on the service, in make bench", "wrk"),
+    "buildah": (("buildah",), "make docker-check", "buildah"),
+    "debootstrap": (("debootstrap",), "make docker-check", "debootstrap"),
+    "shellcheck": (("shellcheck",), "tests of the SLURM script", "shellcheck"),
 }
 
 
@@ -54,12 +70,14 @@ class Finding:
         value: What was found: a version, a path, a size; None if nothing was.
         required: Whether signport needs it.
         hint: What it is for and the command that brings it, or what to do.
+        group: What it belongs to: its heading in a report.
     """
 
     name: str
     value: str | None
     required: bool = False
     hint: str = ""
+    group: str = ""
 
     @property
     def status(self) -> str:
@@ -70,14 +88,50 @@ class Finding:
 
 
 def survey() -> list[Finding]:
-    """Looks at the machine, the packages, the hand models and the optional programs."""
-    packages = [Finding(name, _version(names), True, _SETUP) for name, names in _REQUIRED_PACKAGES.items()]
-    optional = [Finding(name, _version(names), False, hint) for name, (names, hint) in _OPTIONAL_PACKAGES.items()]
-    programs = [
-        Finding(name, next(filter(None, map(shutil.which, names)), None), False, f"{purpose}; {_SETUP_TARGETS}")
-        for name, (names, purpose) in _PROGRAMS.items()
-    ]
-    return [*_machine(), *packages, _hand_models(), _temporary_folder(), *optional, *programs, *_target_parts()]
+    """Looks at the machine, the packages, the hand models, the optional programs and what parity needs."""
+    groups = {
+        "machine": [*_machine(), _temporary_folder()],
+        "packages": [*_required_packages(), _hand_models()],
+        "extras, each for one command": [*_optional_packages(), _torch()],
+        "programs, for parity and builds": [*_programs(_PROGRAMS, f"or {_SETUP_TARGETS}"), _browser()],
+        "parts of parity, built here": _target_parts(),
+        "developers' programs": _programs(_DEVELOPERS_PROGRAMS, ""),
+    }
+    return [replace(finding, group=group) for group, findings in groups.items() for finding in findings]
+
+
+def _required_packages() -> list[Finding]:
+    command = "make setup" if _CHECKOUT else "pip install --force-reinstall signport"
+    return [Finding(name, _version(names), True, command) for name, names in _REQUIRED_PACKAGES.items()]
+
+
+def _optional_packages() -> list[Finding]:
+    found = []
+    for name, (purpose, wanted) in _OPTIONAL_PACKAGES.items():
+        pip = f"pip install {wanted}" if wanted else "make setup, in a checkout of signport"
+        found.append(Finding(name, _version((name,)), False, f"{purpose}; {'make setup' if _CHECKOUT else pip}"))
+    return found
+
+
+def _torch() -> Finding:
+    hint = "signport import torch-mlp; pip install torch, or name a Python that has it with --torch-python"
+    return Finding("torch", _version(("torch",)), False, hint)
+
+
+def _programs(programs: Mapping[str, tuple[tuple[str, ...], str, str]], otherwise: str) -> list[Finding]:
+    found = []
+    for name, (names, purpose, package) in programs.items():
+        hint = f"{purpose}; apt-get install {package} {otherwise}".strip()
+        found.append(Finding(name, next(filter(None, map(shutil.which, names)), None), False, hint))
+    return found
+
+
+def _browser() -> Finding:
+    from signport.parity.browser.process import find_browser
+
+    place = find_browser()
+    hint = f"parity in the browser: Chrome, Chromium or Edge; apt-get install chromium or {_SETUP_TARGETS}"
+    return Finding("browser", str(place) if place else None, False, hint)
 
 
 def _target_parts() -> list[Finding]:
@@ -86,7 +140,6 @@ def _target_parts() -> list[Finding]:
     from signport.parity.android import bundle as android_bundle
     from signport.parity.arm64 import root as arm64_root
     from signport.parity.browser.page_http import PAGE_FOLDER, page_is_built
-    from signport.parity.browser.process import find_browser
     from signport.parity.jvm.jar import find_jar
 
     def found(part: Callable[[], Path]) -> Path | None:
@@ -96,16 +149,21 @@ def _target_parts() -> list[Finding]:
             return None
 
     parts = {
-        "browser": (find_browser(), "Chrome, Chromium or Edge: parity in the browser"),
-        "browser page": (PAGE_FOLDER if page_is_built() else None, "parity in browsers"),
-        "Arm64 root": (Path("/") if arm64_root.native() else arm64_root.find(), "parity on arm64"),
-        f"mediapipe {mediapipe_env.VERSION}": (mediapipe_env.python(), "parity of .task files in the newest release"),
-        "Android runner": (found(lambda: android_bundle.find_bundle().folder), "parity on a phone's CPU"),
-        "Kotlin library": (found(find_jar), "parity on the JVM"),
+        "browser page": (PAGE_FOLDER if page_is_built() else None, "parity in browsers; make browser-page"),
+        "Arm64 root": (Path("/") if arm64_root.native() else arm64_root.find(), f"parity on arm64; {_SETUP_TARGETS}"),
+        f"mediapipe {mediapipe_env.VERSION}": (
+            mediapipe_env.python(),
+            f"parity of .task files in the newest release; {_SETUP_TARGETS}",
+        ),
+        "Android runner": (
+            found(lambda: android_bundle.find_bundle().folder),
+            "parity on a phone's CPU; make android-runner",
+        ),
+        "Kotlin library": (found(find_jar), "parity on the JVM; make kotlin"),
     }
+    where = "" if _CHECKOUT else ", in a checkout of signport"
     return [
-        Finding(name, str(place) if place else None, False, f"{purpose}; {_SETUP_TARGETS}")
-        for name, (place, purpose) in parts.items()
+        Finding(name, str(place) if place else None, False, f"{hint}{where}") for name, (place, hint) in parts.items()
     ]
 
 

@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.drawn_hands import hand_folder
+from tests.run_cli import run_cli
 
-from signport.datasets.cache import CacheHeader, LandmarkCache, Sample
+from signport.datasets.cache import LandmarkCache
+from signport.datasets.cache_header import CacheHeader
+from signport.datasets.sample import Sample
 from signport.landmarks.asset_bundle import bundle_bytes
 
 SIGNPORT = Path(sys.executable).parent / "signport"
@@ -110,12 +113,27 @@ def test_an_output_that_cannot_be_written(tmp_path):
     assert "/proc/signport" in line
 
 
+def test_an_output_that_cannot_be_written_is_told_before_the_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    for command, output in (
+        (("import", "clips", "nothing"), "file/signs.parquet"),
+        (("render", "signs"), "file/signs.parquet"),
+        (("render", "signs", "signs.parquet", "--preview"), "file/signs.gif"),
+        (("parity", "nothing", "--junit"), "file/report.xml"),
+    ):
+        assert run_cli(monkeypatch, *command, output) == 2
+        line = capsys.readouterr().err
+        assert line.startswith(f"signport: error: {output}: cannot write (Not a directory)"), line
+        assert line.count("\n") == 1
+
+
 def test_a_full_disk(tmp_path, cache):
     """A file size limit stands in for the disk: writes fail in the middle, as on a full one."""
     output = tmp_path / "merged.parquet"
     output.write_bytes(b"earlier")
     other = tmp_path / "other.parquet"
-    LandmarkCache.read(cache).write(other)
+    LandmarkCache.read(cache).take(np.arange(30)).write(other)
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000));"
@@ -133,3 +151,20 @@ def test_a_full_disk(tmp_path, cache):
 def test_a_layer_that_is_to_be_kept_as_nothing_known(tmp_path):
     line = refused("export", "runs/mlp-001", "--keep", "logits=int4", folder=tmp_path)
     assert "--keep logits=int4: expected LAYER=float or LAYER=int16" in line
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "line"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted; finished work is kept"),
+        (IsADirectoryError(21, "Is a directory", "somewhere"), 2, "somewhere: Is a directory"),
+        (OSError(28, "No space left on device"), 2, "No space left on device"),
+    ],
+)
+def test_what_nobody_foresaw_and_ctrl_c_are_one_line(monkeypatch, capsys, raised, status, line):
+    def surveyed():
+        raise raised
+
+    monkeypatch.setattr("signport.environment.survey", surveyed)
+    assert run_cli(monkeypatch, "doctor") == status
+    assert capsys.readouterr().err == f"signport: error: {line}\n"

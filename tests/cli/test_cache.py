@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from tests.run_cli import run_cli
 
-from signport.datasets.cache import CacheHeader, LandmarkCache, Sample, Skipped
+from signport.datasets.cache import LandmarkCache
+from signport.datasets.cache_header import CacheHeader, Skipped
+from signport.datasets.sample import Sample
 
 
 @pytest.fixture
@@ -51,11 +53,11 @@ def test_show_prints_json_for_programs(cache, monkeypatch, capsys):
 
 
 def test_merge_joins_caches(cache, tmp_path, monkeypatch, capsys):
-    cache.write(tmp_path / "again.parquet")
-    paths = [cache.path, tmp_path / "again.parquet", tmp_path / "both.parquet"]
+    cache.take(cache.labels == 0).write(tmp_path / "more.parquet")
+    paths = [cache.path, tmp_path / "more.parquet", tmp_path / "both.parquet"]
     assert run_cli(monkeypatch, "cache", "merge", *paths) == 0
-    assert "both.parquet: 6 samples of 2 classes" in capsys.readouterr().out
-    assert LandmarkCache.read(paths[-1]).per_class() == {"A": 4, "B": 2}
+    assert "both.parquet: 5 samples of 2 classes" in capsys.readouterr().out
+    assert LandmarkCache.read(paths[-1]).per_class() == {"A": 4, "B": 1}
 
 
 def test_a_file_that_is_no_cache_is_one_line_and_status_2(tmp_path, monkeypatch, capsys):

@@ -6,7 +6,7 @@ from signport import environment
 from signport.environment import Finding
 
 
-def test_doctor_is_content_where_the_testsrun_cli(monkeypatch, capsys):
+def test_doctor_is_content_where_the_tests_run(monkeypatch, capsys):
     assert run_cli(monkeypatch, "doctor") == 0
     printed = capsys.readouterr().out
     assert "mediapipe" in printed
@@ -20,6 +20,7 @@ def test_something_required_that_is_missing_is_status_1_with_its_remedy(monkeypa
     printed = capsys.readouterr()
     assert printed.err == "signport: keras is missing: make setup\n"
     assert "make setup-targets" in printed.out
+    assert "needed only for what stands beside it: adb" in printed.out
 
 
 def test_doctor_prints_json_for_programs(monkeypatch, capsys):

@@ -24,12 +24,18 @@ def test_an_npz_table_is_imported_and_counted(tmp_path, monkeypatch, capsys):
 def test_a_csv_table_is_imported_and_counted(tmp_path, monkeypatch, capsys):
     lines = [",".join(map(repr, [*row.tolist(), index])) for index, row in zip((3, 1, 3, 3), POINTS, strict=True)]
     (tmp_path / "t.csv").write_text("\n".join(lines))
-    options = ["--label-position", "last"]
+    options = ["--label-position", "last", "--image-size", "1280x720"]
     assert run_cli(monkeypatch, "import", "csv", tmp_path / "t.csv", tmp_path / "o.parquet", *options) == 0
     assert "o.parquet: 4 samples of 2 classes" in capsys.readouterr().out
     cache = LandmarkCache.read(tmp_path / "o.parquet")
     assert cache.per_class() == {"1": 1, "3": 3}
     np.testing.assert_array_equal(cache.landmarks.reshape(4, 63), POINTS)
+    assert cache.image_sizes[0].tolist() == [1280, 720]
+
+
+def test_an_image_size_that_is_none_is_one_line_and_status_2(tmp_path, monkeypatch, capsys):
+    assert run_cli(monkeypatch, "import", "npz", "t.npz", tmp_path / "o.parquet", "--image-size", "wide") == 2
+    assert "--image-size is 'wide'; give width and height in pixels, such as 1280x720" in capsys.readouterr().err
 
 
 def test_a_bad_table_is_one_line_and_status_2(tmp_path, monkeypatch, capsys):

@@ -1,5 +1,4 @@
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -13,6 +12,8 @@ import pytest
 from tests.parity.family_runs import family_run
 from tests.run_cli import run_cli
 
+from signport.child_process import child_environment
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
@@ -20,7 +21,7 @@ def run(tmp_path_factory):
 
 
 def _start(run, folder, *options, **settings):
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **settings}
+    environment = child_environment() | settings
     code = "import sys; from signport.cli.main import main; sys.exit(main())"
     command = [sys.executable, "-c", code, "serve", *([str(run)] if run else []), *options, "--port", "0"]
     return subprocess.Popen(
@@ -140,7 +141,7 @@ def test_help_loads_nothing_heavy():
         "except SystemExit:\n    pass\n"
         "print({'numpy', 'fastapi', 'pydantic_settings', 'uvicorn'} & set(sys.modules), file=sys.stderr)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = child_environment()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert done.stderr == "set()\n"
     assert "ASL_CLASSIFIER_PATH" in done.stdout

@@ -3,7 +3,9 @@ import pytest
 from tests.parity.faked_run import CLASSES, clips, fresh_clip_run
 from tests.run_cli import run_cli
 
-from signport.datasets.cache import CacheHeader, LandmarkCache, Sample
+from signport.datasets.cache import LandmarkCache
+from signport.datasets.cache_header import CacheHeader
+from signport.datasets.sample import Sample
 
 
 @pytest.fixture

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from signport.datasets.cache import LandmarkCache, Sample
+from signport.datasets.cache import LandmarkCache
 from signport.datasets.capture import Capture, Inputs, Target, capture_files
 from signport.datasets.capture_part import Detection
 from signport.datasets.class_folders import FileKind, find_files
+from signport.datasets.sample import Sample
 from signport.landmarks.worker_pool import WorkerKind, serve
 
 

@@ -3,10 +3,12 @@ import pytest
 from tests.training.conftest import made_up_cache
 
 from signport.datasets.augmentation import Augmentation, augment
-from signport.datasets.cache import CacheHeader, LandmarkCache, Sample
+from signport.datasets.cache import LandmarkCache
+from signport.datasets.cache_header import CacheHeader
+from signport.datasets.sample import Sample
 from signport.errors import SignportError
 
-STILL = {"mirror": 0.0, "rotation_degrees": 0.0, "scale": 0.0, "noise": 0.0}
+STILL = {"mirror": 0.0, "rotation_degrees": 0.0, "tilt_degrees": 0.0, "image_shape": 1.0, "scale": 0.0, "noise": 0.0}
 
 
 def _augment(cache: LandmarkCache, seed: int = 0, **changes: float) -> LandmarkCache:
@@ -68,6 +70,35 @@ def test_image_and_world_landmarks_turn_by_the_same_angle():
     assert np.abs(np.rad2deg(angles[0])).max() < 40.01
 
 
+def test_tilting_keeps_every_length_in_space_and_shortens_what_turns_away():
+    cache = made_up_cache(image_size=(640, 480))
+    copy = _augment(cache, tilt_degrees=30)
+    in_pixels = [hands.landmarks * (640, 480, 640) for hands in (cache, copy)]
+    for before, after in (in_pixels, (cache.world_landmarks, copy.world_landmarks)):
+        np.testing.assert_allclose(_bone_lengths(after), _bone_lengths(before), rtol=2e-3, atol=1e-5)
+    assert np.abs(_bone_lengths(_pixels(copy)) / _bone_lengths(_pixels(cache)) - 1).max() > 0.1
+
+
+def test_a_hand_without_depth_is_not_tilted():
+    flat = made_up_cache().landmarks.copy()
+    flat[..., 2] = np.nan
+    samples = [Sample(str(row), "A", hand[None]) for row, hand in enumerate(flat)]
+    cache = LandmarkCache.from_samples(samples, CacheHeader("hand", ("A",)))
+    np.testing.assert_allclose(_augment(cache, tilt_degrees=30).landmarks, cache.landmarks, atol=1e-6)
+
+
+def test_another_image_shape_changes_coordinates_and_size_but_not_the_hand_in_pixels():
+    cache = made_up_cache(image_size=(640, 480))
+    copy = _augment(cache, image_shape=2.0)
+    shapes = copy.image_sizes[:, 0] / copy.image_sizes[:, 1]
+    assert 0.49 < shapes.min() < 0.8
+    assert 1.4 < shapes.max() < 2.01
+    assert np.abs(copy.landmarks[..., 1] - cache.landmarks[..., 1]).max() > 0.05
+    ratio = _bone_lengths(_pixels(copy)) / _bone_lengths(_pixels(cache))
+    np.testing.assert_allclose(ratio, ratio[:, :1] * np.ones(20), rtol=5e-3)
+    np.testing.assert_allclose(copy.world_landmarks, cache.world_landmarks, atol=1e-6)
+
+
 def test_stretching_stays_in_its_bounds():
     cache = made_up_cache()
     ratios = _pixels(_augment(cache, scale=0.2))[:, 1:] / _pixels(cache)[:, 1:]
@@ -104,7 +135,10 @@ def test_the_generator_alone_decides():
     assert np.abs(first - other).max() > 0.01
 
 
-@pytest.mark.parametrize(("field", "value"), [("mirror", 1.5), ("copies", -1), ("noise", -0.1), ("scale", 1.0)])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("mirror", 1.5), ("copies", -1), ("noise", -0.1), ("scale", 1.0), ("tilt_degrees", 91), ("image_shape", 0.5)],
+)
 def test_impossible_settings_are_named(field, value):
     with pytest.raises(SignportError, match=rf"data\.augmentation\.{field}: {value}"):
         Augmentation(**{field: value})

@@ -6,8 +6,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from signport.datasets import cache_columns
-from signport.datasets.cache import CacheHeader, LandmarkCache, Sample, Skipped
+from signport.datasets.cache import LandmarkCache
+from signport.datasets.cache_header import CacheHeader, Skipped
 from signport.datasets.cache_summary import class_counts, skipped_rows, summarize
+from signport.datasets.sample import Sample
 from signport.errors import SignportError
 from signport.landmarks.topology import HAND, HOLISTIC_543, ISL_136, POSE_HANDS_75, UPPER_59
 

@@ -12,8 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from tests.datasets.fake_capture import capture_items, write_items
 
+from signport.child_process import child_environment
 from signport.datasets import cache_columns, cache_store, capture
-from signport.datasets.cache import CacheHeader, LandmarkCache, Sample
+from signport.datasets.cache import LandmarkCache
+from signport.datasets.cache_header import CacheHeader
+from signport.datasets.sample import Sample
 from signport.errors import SignportError
 
 
@@ -145,7 +148,7 @@ def test_an_interrupted_capture_leaves_parts_and_no_process(tmp_path):
         "import sys; from pathlib import Path; from tests.datasets.fake_capture import capture_items\n"
         "capture_items(*map(Path, sys.argv[1:]), workers=2)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = child_environment()
     arguments = [sys.executable, "-c", code, str(folder), str(tmp_path / "o.parquet")]
     with subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE) as process:
         while not list(tmp_path.glob("o.parquet.partial/part-*")):

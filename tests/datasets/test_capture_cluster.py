@@ -15,13 +15,14 @@ from tests.datasets.fake_capture import capture_items, write_items
 from tests.drawn_hands import hand_folder
 from tests.free_port import free_port
 
+from signport.child_process import child_environment
 from signport.datasets import capture_connection
 from signport.datasets.cache import LandmarkCache
 from signport.errors import SignportError
 
 distributed = pytest.importorskip("distributed", reason='needs `pip install "signport[cluster]"`')
 
-ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+ENVIRONMENT = child_environment()
 
 
 @pytest.fixture(scope="module")

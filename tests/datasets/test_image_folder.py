@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tests.drawn_hands import drawn_hand, hand_folder, write_image
 
+from signport.child_process import child_environment
 from signport.datasets import capture
 from signport.datasets.cache import LandmarkCache
 from signport.datasets.capture_folder import CaptureFolder
@@ -78,7 +79,7 @@ def test_a_killed_capture_goes_on_where_it_was_and_ends_with_the_same_bytes(tmp_
     output, partial = tmp_path / "hands.parquet", tmp_path / "hands.parquet.partial"
     capture_images(folder, tmp_path / "whole.parquet", workers=2)
     code = "import sys; from signport.datasets.image_folder import capture_images; capture_images(*sys.argv[1:])"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = child_environment()
     with subprocess.Popen([sys.executable, "-c", code, str(folder), str(output)], env=environment) as process:
         while process.poll() is None and not list(partial.glob("part-*")):
             time.sleep(0.005)
@@ -162,13 +163,13 @@ def test_two_captures_do_not_write_to_one_output(tmp_path):
         capture_images(folder, tmp_path / "hands.parquet")
 
 
-def test_auto_border_finds_what_is_cropped_too_tightly_and_leaves_the_rest(tmp_path):
+def test_unless_told_otherwise_a_second_look_finds_what_is_cropped_too_tightly_and_leaves_the_rest(tmp_path):
     whole = drawn_hand()
     folder = tmp_path / "photos"
     write_image(folder / "A/whole.png", whole)
     write_image(folder / "A/tight.png", whole[26:90, 50:110])
-    plain = capture_images(folder, tmp_path / "plain.parquet")
-    auto = capture_images(folder, tmp_path / "auto.parquet", border="auto")
+    plain = capture_images(folder, tmp_path / "plain.parquet", border=0)
+    auto = capture_images(folder, tmp_path / "auto.parquet")
     assert plain.sample_ids == ["A/whole.png"]
     assert auto.sample_ids == ["A/tight.png", "A/whole.png"]
     np.testing.assert_array_equal(auto.landmarks[1], plain.landmarks[0])
@@ -267,7 +268,7 @@ def test_a_full_disk_leaves_the_earlier_output_and_what_was_finished(tmp_path):
         "resource.setrlimit(resource.RLIMIT_FSIZE, (25_000, 25_000))\n"
         "capture_images(*sys.argv[1:], workers=2)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = child_environment()
     done = subprocess.run(
         [sys.executable, "-c", code, str(folder), str(output)],
         env=environment, capture_output=True, text=True, check=False,

@@ -3,8 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from signport.datasets.cache import CacheHeader, LandmarkCache, Sample, Skipped
+from signport.datasets.cache import LandmarkCache
+from signport.datasets.cache_header import CacheHeader, Skipped
 from signport.datasets.merge import merge_caches
+from signport.datasets.sample import Sample
 from signport.errors import SignportError
 
 
@@ -54,3 +56,6 @@ def test_what_cannot_be_merged_is_refused(tmp_path):
     body = LandmarkCache(replace(one.header, topology="body"), one.table, tmp_path / "body.parquet")
     with pytest.raises(SignportError, match=r"body\.parquet: topology 'body', but .*one\.parquet has 'hand'"):
         merge_caches([one, body])
+    again = one.write(tmp_path / "again.parquet")
+    with pytest.raises(SignportError, match=r"again\.parquet: holds the same as .*one\.parquet; give it once"):
+        merge_caches([one, again])

@@ -6,7 +6,9 @@ import tensorflow as tf
 from tests.datasets.made_up_clips import made_up_clip
 
 from signport.datasets.augmentation import Augmentation
-from signport.datasets.cache import CacheHeader, LandmarkCache, Sample
+from signport.datasets.cache import LandmarkCache
+from signport.datasets.cache_header import CacheHeader
+from signport.datasets.sample import Sample
 from signport.datasets.sequence_augmentation import CLIP_TRANSFORMS, SequenceAugmentation
 from signport.errors import SignportError
 from signport.landmarks.topology import POSE_HANDS_75

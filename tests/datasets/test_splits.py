@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from tests.training.conftest import made_up_cache
 
-from signport.datasets.cache import CacheHeader, LandmarkCache, Sample
+from signport.datasets.cache import LandmarkCache
+from signport.datasets.cache_header import CacheHeader
+from signport.datasets.sample import Sample
 from signport.datasets.splits import PARTS, part_of_key, split, split_like
 from signport.errors import SignportError
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from signport.datasets.cache import LandmarkCache
-from signport.datasets.tables import import_npz
+from signport.datasets.npz_table import import_npz
 from signport.errors import SignportError
 from signport.landmarks.topology import HAND
 
@@ -82,6 +82,15 @@ def test_landmarks_without_depth_have_a_missing_z(tmp_path):
     cache = import_npz(_table(tmp_path / "t.npz", X=points.reshape(6, 42), y=LABELS), tmp_path / "t.parquet")
     np.testing.assert_array_equal(cache.landmarks[:, :, :2], points)
     assert np.isnan(cache.landmarks[:, :, 2]).all()
+
+
+def test_the_shape_of_the_images_behind_a_table_is_kept(tmp_path):
+    table = _table(tmp_path / "t.npz", X=_points(), y=LABELS)
+    cache = import_npz(table, tmp_path / "t.parquet", image_size=(1280, 720))
+    assert np.unique(cache.image_sizes, axis=0).tolist() == [[1280, 720]]
+    assert cache.header.extractor["options"]["image_size"] == [1280, 720]
+    with pytest.raises(SignportError, match="image size is 0x720; give pixels, such as 1280x720"):
+        import_npz(table, tmp_path / "u.parquet", image_size=(0, 720))
 
 
 def test_whole_number_labels_stand_for_themselves_in_numeric_order(tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tests.drawn_clips import BLACK, hand_frames, write_clip
 
+from signport.child_process import child_environment
 from signport.datasets.cache import LandmarkCache
 from signport.datasets.video_folder import capture_videos
 from signport.errors import SignportError
@@ -99,7 +100,7 @@ def test_a_killed_capture_goes_on_where_it_was_and_ends_with_the_same_bytes(tmp_
         write_clip(folder / f"a/clip{number:02d}.mp4", hand_frames(4, first=number))
     capture_videos(folder, tmp_path / "whole.parquet", workers=2)
     code = "import sys; from signport.datasets.video_folder import capture_videos; capture_videos(*sys.argv[1:])"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = child_environment()
     with subprocess.Popen([sys.executable, "-c", code, str(folder), str(output)], env=environment) as process:
         while process.poll() is None and len(list(partial.glob("part-*"))) < 2:
             time.sleep(0.005)

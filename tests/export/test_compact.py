@@ -13,8 +13,8 @@ from tests.models.test_families import CASES, built, samples
 
 from signport.export.compact import SharingBuilder, compact
 from signport.export.convert import FLOATING, FORMATS, QUANTIZED, convert
-from signport.export.flatbuffer import float_softmax, name_tensors, read_model, set_metadata, write_model
-from signport.export.metadata import ModelInfo, describe, finish
+from signport.export.flatbuffer import name_tensors, read_model, set_metadata, write_model
+from signport.export.metadata import ModelInfo, describe, finish, float_softmax
 from signport.models.litert import LiteRtModel
 from signport.parity.answers import Options
 from signport.parity.job import Job
@@ -255,6 +255,7 @@ def test_equal_numbers_of_other_types_are_not_taken_for_each_other():
     floating.builtinOptions.beta, whole.builtinOptions.axis = 1.0, 1
     model, graph = schema.ModelT(), schema.SubGraphT()
     graph.operators, model.subgraphs, model.buffers = [floating, whole], [graph], []
+    model.operatorCodes = []
     read = read_model(write_model(model)).subgraphs[0].operators
     assert read[0].builtinOptions.beta == 1.0
     assert read[1].builtinOptions.axis == 1
@@ -286,7 +287,7 @@ def test_lists_of_tables_are_not_mixed_up():
         graph.inputs, graph.outputs, graph.operators = [0], [1], []
         for place, tensor in enumerate(graph.tensors):
             tensor.shape = [index, place]
-    model.buffers = []
+    model.operatorCodes, model.buffers = [], []
     read = read_model(write_model(model))
     found = [[list(tensor.shape) for tensor in graph.tensors] for graph in read.subgraphs]
     assert found == [[[index, 0], [index, 1]] for index in range(40)]

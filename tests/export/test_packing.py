@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from keras import layers
-from tests.quantization.one_op import KERNELS, OLD, answers_of, converted
+from tests.quantization.kernels import KERNELS, OLD, answers_of
+from tests.quantization.one_op import converted
 
 from signport.export.flatbuffer import builtin_code, operators, read_model, replace_constant, write_model
 from signport.export.metadata import ModelInfo, finish

@@ -61,7 +61,12 @@ class OperatorGraph:
 
     def axes(self, *axes: int) -> int:
         """Axes, or any constant ints."""
-        return self.graph.tensor((len(axes),), _TYPE.INT32, data=np.array(axes, np.int32))
+        return self.constants(axes)
+
+    def constants(self, numbers: Any) -> int:
+        """Constant ints of any shape."""
+        array = np.array(numbers, np.int32)
+        return self.graph.tensor(array.shape, _TYPE.INT32, data=array)
 
     def write(self, folder: Path, file_format: str) -> None:
         """Writes the file, and what the reference kernels make of the inputs' values."""

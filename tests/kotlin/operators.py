@@ -54,6 +54,10 @@ def _pairs(operators: OperatorGraph) -> None:
     chosen = schema.ConcatenationOptionsT()
     chosen.axis = -1
     operators.graph.add("CONCATENATION", joined, operators.int8((1, 3, 7), 0.3, -5), version=2, options=chosen)
+    for zero in (-128, 0, 5):
+        inputs = [operators.stored((1, 3, 1, 4), 0.3, zero), operators.constants([[0, 0], [16, 0], [0, 1], [0, 0]])]
+        output = operators.int8((1, 19, 2, 4), 0.3, zero)
+        operators.graph.add("PAD", inputs, output, version=2, options=schema.PadOptionsT())
 
 
 def _tables(operators: OperatorGraph) -> None:
@@ -279,14 +283,19 @@ def _hybrid_products(operators: OperatorGraph) -> None:
 
 
 def _hybrid_convolutions(operators: OperatorGraph) -> None:
-    """float32 images by int8 filters, the images brought to int8 one by one."""
-    for number, (padding, stride, dilation) in enumerate(product((_SAME, _VALID), (1, 2), (1, 2))):
-        height, width, channels, outs, taps = 7, 6, 3, 5, (3, 2)
-        options = schema.Conv2DOptionsT()
+    """float32 images by int8 filters, whole and depthwise, the images brought to int8 one by one."""
+    cases = product((_SAME, _VALID), (1, 2), (1, 2))
+    for (number, (padding, stride, dilation)), copies in product(enumerate(cases), (0, 1, 2)):
+        height, width, channels, taps = 7, 6, 3, (3, 2)
+        outs = channels * copies or 5
+        options = schema.DepthwiseConv2DOptionsT() if copies else schema.Conv2DOptionsT()
         options.strideH = options.strideW = stride
         options.dilationHFactor = options.dilationWFactor = dilation
         options.padding, options.fusedActivationFunction = padding, number % 4
-        weights = operators.weights((outs, *taps, channels), _scales(operators, outs, True), 0)
+        if copies:
+            options.depthMultiplier = copies
+        scales = _scales(operators, outs, True)
+        weights = operators.weights((1, *taps, outs) if copies else (outs, *taps, channels), scales, 3 if copies else 0)
         bias = operators.graph.tensor(
             (outs,), _TYPE.FLOAT32, data=operators.random.normal(0, 1, outs).astype(np.float32)
         )
@@ -296,4 +305,5 @@ def _hybrid_convolutions(operators: OperatorGraph) -> None:
         )
         output = operators.graph.tensor((1, rows, columns, outs), _TYPE.FLOAT32)
         inputs = [_real(operators, height, width, channels), weights, bias]
-        operators.graph.add("CONV_2D", inputs, output, version=5, options=options)
+        name, version = ("DEPTHWISE_CONV_2D", 6) if copies else ("CONV_2D", 5)
+        operators.graph.add(name, inputs, output, version=version, options=options)

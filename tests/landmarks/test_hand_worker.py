@@ -28,7 +28,7 @@ def test_answers_are_those_of_the_detector_itself(tmp_path):
 
 
 def test_auto_tries_a_border_only_where_nothing_was_found():
-    assert DetectionOptions(border="auto").borders == (0.0, 0.25)
+    assert DetectionOptions().borders == DetectionOptions(border="auto").borders == (0.0, 0.25)
     assert DetectionOptions(border=0.1).borders == (0.1,)
     with pytest.raises(SignportError, match="border is 'wide'"):
         DetectionOptions(border="wide")

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from signport.child_process import child_environment
 from signport.errors import SignportError
 from signport.landmarks.worker_pool import KILLED_DETECTOR, Detectors, WorkerKind, serve
 
@@ -125,7 +126,7 @@ def test_a_process_ends_when_its_parent_is_killed():
         "print(Detectors().look(KIND, {}, ['a'])[0]['pid'], flush=True)\n"
         "time.sleep(60)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = child_environment()
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment) as parent:
         worker = psutil.Process(int(parent.stdout.readline()))
         parent.kill()

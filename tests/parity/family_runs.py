@@ -27,6 +27,16 @@ _SETTINGS = {
     "lstm": [*_SIGNS, "model.frames=4", "model.units=[8,8,8]", "model.hidden=8"],
     "transformer": [*_SIGNS, "model.frames=4", "model.hidden=16", "model.heads=2", "model.layers=1"],
     "stgcn": [*_SIGNS, "model.frames=4", "model.blocks=1", "model.channels=8"],
+    # A kernel beyond 32 frames of 32 channels: smaller filters stay in float in the dynamic-range file.
+    "conv_transformer": [
+        *_SIGNS,
+        "model.frames=4",
+        "model.hidden=16",
+        "model.heads=2",
+        "model.stages=1",
+        "model.blocks=1",
+        "model.kernel=32",
+    ],
 }
 FAMILIES = tuple(_SETTINGS)
 

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from tests.parity.faked_run import CLASSES, add_task, fresh_run
 
-from signport.datasets.cache import CacheHeader, LandmarkCache, Sample, Skipped
+from signport.datasets.cache import LandmarkCache
+from signport.datasets.cache_header import CacheHeader, Skipped
+from signport.datasets.sample import Sample
 from signport.errors import SignportError
 from signport.landmarks.asset_bundle import bundle_bytes, read_bundle
 from signport.parity.inspection import inspect

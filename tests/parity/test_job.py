@@ -7,7 +7,8 @@ from tests.parity.faked_run import CLASSES, SAMPLES, fresh_run
 from signport.errors import SignportError
 from signport.export.golden import worst_margin_rows
 from signport.files import read_json, write_json
-from signport.parity.job import load_job, sample_weights
+from signport.parity.figures import sample_weights
+from signport.parity.job import load_job
 
 
 @pytest.fixture

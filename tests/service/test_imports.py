@@ -1,7 +1,6 @@
 """What is loaded into the service and its workers: neither TensorFlow nor Keras, which cost seconds and memory."""
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -9,6 +8,7 @@ from dataclasses import asdict
 import pytest
 from tests.service.serving import hand_picture
 
+from signport.child_process import child_environment
 from signport.service import messages
 from signport.service.worker import LookingOptions
 
@@ -34,7 +34,7 @@ worker.main()
 
 
 def _told(code, argument, **options):
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = child_environment()
     done = subprocess.run(
         [sys.executable, "-c", code, argument], capture_output=True, check=False, env=environment, **options
     )

@@ -1,13 +1,12 @@
 """The page at `/` in headless Chromium: a rendered hand before its camera, files, and everything that can go wrong."""
 
-import importlib.util
 import io
 import json
 import os
 import re
 from contextlib import contextmanager
-from pathlib import Path
 
+import draw_service
 import numpy as np
 import pytest
 from PIL import Image
@@ -55,18 +54,9 @@ WATCH_SENDING = """() => {
 
 
 @pytest.fixture(scope="module")
-def tool():
-    path = Path(__file__).parents[2] / "tools" / "draw_service.py"
-    spec = importlib.util.spec_from_file_location("draw_service", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def frames(tool):
+def frames():
     """A second of a hand that goes from B to L and back, RGB uint8 (480, 480, 3) each."""
-    return [frame[:, 160:] for frame in tool.hand_frames(("B", "L"), hold=2, move=6)]
+    return [frame[:, 160:] for frame in draw_service.hand_frames(("B", "L"), hold=2, move=6)]
 
 
 @pytest.fixture(scope="module")
@@ -81,13 +71,13 @@ def service(hand_run):
 
 
 @pytest.fixture(scope="module")
-def browser(tool, frames, tmp_path_factory):
+def browser(frames, tmp_path_factory):
     found = find_browser()
     if found is None:
         # Where everything was installed, nothing may be skipped: a missing part is a failed installation.
         (pytest.fail if os.environ.get("SIGNPORT_ALL_TARGETS") else pytest.skip)(MISSING)
-    clip = tool.write_camera_clip(tmp_path_factory.mktemp("camera") / "hand.y4m", iter(frames))
-    flags = ["--no-sandbox", *tool.FAKE_CAMERA, f"--use-file-for-fake-video-capture={clip}"]
+    clip = draw_service.write_camera_clip(tmp_path_factory.mktemp("camera") / "hand.y4m", iter(frames))
+    flags = ["--no-sandbox", *draw_service.FAKE_CAMERA, f"--use-file-for-fake-video-capture={clip}"]
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=str(found), args=flags)
         yield browser

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from signport.datasets.cache import CacheHeader, LandmarkCache, Sample
+from signport.datasets.cache import LandmarkCache
+from signport.datasets.cache_header import CacheHeader
+from signport.datasets.sample import Sample
 from signport.models.gesture_embedder import GestureEmbedderConfig, build, deployed
 from signport.training.run import Run
 from signport.training.train import train

@@ -8,7 +8,8 @@ from signport.landmarks.topology import UPPER_59
 from signport.training import batches
 from signport.training.batches import epoch_batches
 from signport.training.devices import seed_everything
-from signport.training.loop import Examples, FitSettings, Snapshot, compile_model, fit
+from signport.training.loop import Examples, FitSettings, Snapshot, fit
+from signport.training.optimizer import compile_model
 from signport.training.schedule import Schedule
 
 COUNT, FRAMES = 22, 12

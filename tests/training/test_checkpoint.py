@@ -9,7 +9,8 @@ import pytest
 from signport.errors import SignportError
 from signport.training.checkpoint import Checkpoints, TrainingState, keras_archive, load_checkpoint, load_model
 from signport.training.devices import seed_everything
-from signport.training.loop import Examples, FitSettings, Schedule, Snapshot, compile_model, fit
+from signport.training.loop import Examples, FitSettings, Schedule, Snapshot, fit
+from signport.training.optimizer import compile_model
 
 STATE = TrainingState("mlp", "d1gest", ("A", "B"), ())
 

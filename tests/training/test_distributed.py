@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.free_port import free_addresses
 from tests.training.conftest import QUICK, made_up_cache
-from tests.training.test_cluster import free_addresses
 
 from signport.training.checkpoint import load_checkpoint
 from signport.training.loop import Snapshot
@@ -78,7 +78,8 @@ from tests.training.tiny_sequence import made_up_clips
 from signport.models.registry import family_named
 from signport.training.checkpoint import TrainingState, checkpoint_bytes, load_model
 from signport.training.devices import seed_everything
-from signport.training.loop import Examples, FitSettings, Snapshot, compile_model, fit
+from signport.training.loop import Examples, FitSettings, Snapshot, fit
+from signport.training.optimizer import compile_model
 from signport.training.replicas import ReplicaSteps
 from signport.training.schedule import Schedule
 from signport.training.workers import Workers, workers_of

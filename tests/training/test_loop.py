@@ -6,7 +6,8 @@ import pytest
 
 from signport.errors import SignportError
 from signport.training.devices import on_device, seed_everything
-from signport.training.loop import Examples, FitSettings, Snapshot, compile_model, fit
+from signport.training.loop import Examples, FitSettings, Snapshot, fit
+from signport.training.optimizer import compile_model
 from signport.training.schedule import Schedule
 
 

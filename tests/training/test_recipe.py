@@ -7,7 +7,8 @@ import yaml
 from signport.datasets.augmentation import Augmentation
 from signport.errors import SignportError
 from signport.models.mlp import MlpConfig
-from signport.training.recipe import DataRecipe, Recipe, TrainingRecipe, load_recipe, recipe_names, with_overrides
+from signport.training.recipe import Recipe, load_recipe, recipe_names, with_overrides
+from signport.training.recipe_sections import DataRecipe, TrainingRecipe
 from signport.training.settings import to_mapping
 
 
@@ -18,9 +19,9 @@ def _write(tmp_path, text):
 
 
 def test_the_recipes_that_come_with_signport():
-    names = ("gesture_embedder", "gesture_head", "lstm", "mlp", "mlp_v2", "stgcn", "transformer")
+    names = ("conv_transformer", "gesture_embedder", "gesture_head", "lstm", "mlp", "mlp_v2", "stgcn", "transformer")
     assert recipe_names() == names
-    assert load_recipe("mlp_v2").model == MlpConfig(version=2, hidden=(192, 192, 192), dropout=0.3)
+    assert load_recipe("mlp_v2").model == MlpConfig(version=2, hidden=(192, 192, 192), dropout=0.3, directions=True)
     assert load_recipe("gesture_head").training.loss == "focal"
 
 

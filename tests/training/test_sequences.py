@@ -9,7 +9,8 @@ from tests.training.tiny_sequence import FAMILY, made_up_clips, tiny_family
 from signport.errors import SignportError
 from signport.models.registry import check_topology, family_named, inference_batch
 from signport.training.evaluation import evaluate
-from signport.training.recipe import Recipe, TrainingRecipe, with_overrides
+from signport.training.recipe import Recipe, with_overrides
+from signport.training.recipe_sections import TrainingRecipe
 from signport.training.train import train
 
 __all__ = ["tiny_family"]  # a fixture

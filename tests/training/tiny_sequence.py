@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from keras import layers
 
-from signport.datasets.cache import CacheHeader, LandmarkCache, Sample
+from signport.datasets.cache import LandmarkCache
+from signport.datasets.cache_header import CacheHeader
+from signport.datasets.sample import Sample
 from signport.landmarks.topology import topology_named
 from signport.models import registry
 from signport.models.registry import Family

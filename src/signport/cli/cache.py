@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from signport.cli.groups import Verbs
+
 if TYPE_CHECKING:
     from signport.datasets.cache import LandmarkCache
 
-app = typer.Typer(no_args_is_help=True, help="Look into landmark caches, draw them, and join them.")
+app = typer.Typer(cls=Verbs, no_args_is_help=True, help="Look into landmark caches, draw them, and join them.")
 
 _NAMED_IN_BRIEF = 5
 

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from signport.cli.groups import Verbs
+
 if TYPE_CHECKING:
     from signport.datasets.cache import LandmarkCache
 
-app = typer.Typer(no_args_is_help=True, help="Find landmarks with MediaPipe and write them as a cache.")
+app = typer.Typer(cls=Verbs, no_args_is_help=True, help="Find landmarks with MediaPipe and write them as a cache.")
 
 # What both commands are given.
 _Output = Annotated[Path, typer.Argument(metavar="OUT.parquet", help="The cache to write")]
@@ -43,10 +45,10 @@ def images(
     border: Annotated[
         str,
         typer.Option(
-            help="Widen images by repeating their edge before detection: a fraction (crops that end at the fingertips "
-            "need 0.25), or auto: 0.25 where nothing is found without"
+            help="Widen images by repeating their edge before detection: a fraction, 0 for none, or auto: 0.25, which "
+            "crops that end at the fingertips need, where nothing is found without"
         ),
-    ] = "0",
+    ] = "auto",
     groups: Annotated[
         Path | None,
         typer.Option(help="CSV with the columns file and group (signer) [default: DIR/groups.csv, if there]"),

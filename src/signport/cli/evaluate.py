@@ -19,7 +19,9 @@ def evaluate(
         Literal["auto", "all", "test"],
         typer.Option(help="Which samples; auto: of the cache that a run was trained on, only what was held back"),
     ] = "auto",
-    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Where reports go (RUN/evaluation)")] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where reports go [default: RUN/evaluation]")
+    ] = None,
     ignore_unknown: Annotated[
         bool, typer.Option("--ignore-unknown", help="Leave out samples of classes the model does not know")
     ] = False,

@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="A trained run, such as runs/mlp-001.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A trained run's folder, such as runs/mlp-001")],
     *,
     lstm: Annotated[
         Literal["unrolled", "fused"],

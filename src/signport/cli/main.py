@@ -2,9 +2,10 @@
 
 import os
 import sys
+from importlib import metadata
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from signport.cli import (
     bundle,
@@ -14,6 +15,7 @@ from signport.cli import (
     embed,
     evaluate,
     export,
+    import_model,
     inspect,
     parity,
     quantize,
@@ -23,6 +25,7 @@ from signport.cli import (
     table,
     train,
 )
+from signport.cli.groups import Verbs
 from signport.errors import SignportError
 
 _PIPELINE = (
@@ -30,8 +33,10 @@ _PIPELINE = (
     "quantize", "export", "bundle", "parity", "serve", "stream", "embed", "inspect", "doctor",
 )  # fmt: skip
 
+_INTERRUPTED, _INTERRUPTED_STATUS = "interrupted; finished work is kept", 130
 
-class _InPipelineOrder(TyperGroup):
+
+class _InPipelineOrder(Verbs):
     """Lists the verbs in the order in which data goes through them."""
 
     def list_commands(self, _context: object) -> list[str]:
@@ -47,6 +52,25 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"signport {metadata.version('signport')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit")
+    ] = False,
+) -> None:
+    pass
+
+
+import_model.register(table.app)
 app.add_typer(render.app, name="render")
 app.add_typer(capture.app, name="capture")
 app.add_typer(table.app, name="import")
@@ -68,9 +92,14 @@ def main() -> None:
     except SignportError as error:
         _fail(error, error.exit_status)
     except OSError as error:
-        _fail(error, SignportError.exit_status)
+        told = [str(part) for part in (error.filename, error.strerror) if part]
+        _fail(": ".join(told) or error, SignportError.exit_status)
     except KeyboardInterrupt:
-        _fail("interrupted; finished work is kept", 130)
+        _fail(_INTERRUPTED, _INTERRUPTED_STATUS)
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED_STATUS:  # typer ends so at Ctrl-C, without a word
+            _fail(_INTERRUPTED, _INTERRUPTED_STATUS)
+        raise
 
 
 def _fail(error: object, status: int) -> None:

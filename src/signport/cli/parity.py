@@ -37,7 +37,8 @@ def check(
         Path | None, typer.Argument(metavar="RUN", help="An exported run's folder, or a copy of its export folder")
     ] = None,
     targets: Annotated[
-        str, typer.Option(help="Where to run, separated by commas: desktop, browser, arm64, android")
+        str,
+        typer.Option(metavar="LIST", help="Where to run, separated by commas: desktop, browser, arm64, android, jvm"),
     ] = "desktop",
     tighten: Annotated[
         list[str] | None, typer.Option(metavar="GATE=VALUE", help="A stricter gate, such as int8_agreement=0.995")
@@ -63,10 +64,13 @@ def check(
         raise SignportError("RUN is missing: give an exported run's folder, or --open")
     counts, tighter = _thread_counts(threads), _bounds(tighten or [])
     from signport import check_parity
+    from signport.files import check_writable
     from signport.parity.answers import Options
     from signport.parity.report.junit import write_junit
     from signport.parity.table import print_report
 
+    if junit is not None:
+        check_writable(junit)
     names = [name.strip() for name in targets.split(",") if name.strip()]
     options = Options(threads=counts, repeats=repeats, stream_frames=stream_frames, serial=serial)
     report = check_parity(run, names, tighten=tighter, options=options, layers=layers)

@@ -5,17 +5,14 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Look into the quantization of a run.")
+from signport.cli.groups import Verbs
 
-
-@app.callback()
-def _group() -> None:
-    """Keeps this a group of verbs, also while it has one only."""
+app = typer.Typer(cls=Verbs, no_args_is_help=True, help="Look into the quantization of a run.")
 
 
 @app.command()
 def compare(
-    run: Annotated[Path, typer.Argument(help="A trained run, such as runs/mlp-001.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A trained run's folder, such as runs/mlp-001")],
     *,
     rounds: Annotated[int, typer.Option(min=1, help="How often each file has its turn when latencies are taken")] = 15,
 ) -> None:
@@ -35,7 +32,7 @@ def compare(
 
 @app.command()
 def debug(
-    run: Annotated[Path, typer.Argument(help="A trained run, such as runs/mlp-001.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A trained run's folder, such as runs/mlp-001")],
     *,
     samples: Annotated[int, typer.Option(min=1, help="Held-back samples that are looked at, at most")] = 256,
     top: Annotated[int, typer.Option(min=1, help="Rows a table; all are in debug.json")] = 12,

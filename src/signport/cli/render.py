@@ -5,10 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from signport.cli.groups import Verbs
+
 if TYPE_CHECKING:
     from signport.datasets.rendered import RenderedHands
 
-app = typer.Typer(no_args_is_help=True, help="Make labelled hands and signs, so that training needs no download.")
+app = typer.Typer(
+    cls=Verbs, no_args_is_help=True, help="Make labelled hands and signs, so that training needs no download."
+)
 
 
 @app.command()

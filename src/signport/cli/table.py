@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from signport.cli.groups import Verbs
+
 if TYPE_CHECKING:
     from signport.datasets.cache import LandmarkCache
 
-app = typer.Typer(no_args_is_help=True, help="Read landmarks of hands or of signing and write them as a cache.")
+app = typer.Typer(
+    cls=Verbs,
+    no_args_is_help=True,
+    help="Read landmarks of hands or of signing and write them as a cache; bring over trained models.",
+)
 
 _Output = Annotated[Path, typer.Argument(metavar="OUT.parquet", help="The cache to write")]
 
@@ -40,6 +46,16 @@ _Workers = Annotated[int, typer.Option(help="Number of threads that read; the re
 _ListSkipped = Annotated[bool, typer.Option("--list-skipped", help="Name every input that gave no sample")]
 
 
+_ImageSize = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WxH",
+        help="Size of the images behind the landmarks, such as 1280x720: x is in their widths, y in heights "
+        "[default: square]",
+    ),
+]
+
+
 class LabelPosition(StrEnum):
     """Where a table that tells its label neither by name nor by text has it."""
 
@@ -63,13 +79,20 @@ def npz(
     group_key: Annotated[
         str | None, typer.Option(help="Array of signers or recordings [default: groups or group, if there]")
     ] = None,
+    image_size: _ImageSize = None,
 ) -> None:
     """Import an npz table: (rows, 84) features, or (rows, 63) or (rows, 42) landmarks."""
     from signport.cli.cache import print_classes
-    from signport.datasets.tables import import_npz
+    from signport.datasets.npz_table import import_npz
 
     cache = import_npz(
-        file, output, features_key=features_key, labels_key=labels_key, names_key=names_key, group_key=group_key
+        file,
+        output,
+        features_key=features_key,
+        labels_key=labels_key,
+        names_key=names_key,
+        group_key=group_key,
+        image_size=_size(image_size),
     )
     print_classes(cache)
     print(f"{output}: {len(cache)} samples of {len(cache.classes)} classes")
@@ -87,13 +110,19 @@ def csv_table(
     label_position: Annotated[
         LabelPosition, typer.Option(help="Where the label is, if neither header nor text tells")
     ] = LabelPosition.auto,
+    image_size: _ImageSize = None,
 ) -> None:
     """Import a CSV table of landmarks, with or without a header."""
     from signport.cli.cache import print_classes
     from signport.datasets.csv_table import import_csv
 
     cache = import_csv(
-        file, output, label_column=label_column, group_column=group_column, label_position=label_position.value
+        file,
+        output,
+        label_column=label_column,
+        group_column=group_column,
+        label_position=label_position.value,
+        image_size=_size(image_size),
     )
     print_classes(cache)
     print(f"{output}: {len(cache)} samples of {len(cache.classes)} classes")
@@ -225,6 +254,18 @@ def parquet(
         workers=workers,
     )
     _print_sequences(cache, output, everything=list_skipped)
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    """`1280x720` → (1280, 720)."""
+    from signport.errors import SignportError
+
+    if text is None:
+        return None
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.isdecimal() for part in parts):
+        raise SignportError(f"--image-size is {text!r}; give width and height in pixels, such as 1280x720")
+    return int(parts[0]), int(parts[1])
 
 
 def _names(text: str | None) -> list[str] | None:

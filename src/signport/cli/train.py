@@ -19,23 +19,27 @@ def register(app: typer.Typer) -> None:
 def train(
     recipe: Annotated[
         str | None,
-        typer.Argument(help="mlp, mlp_v2, gesture_embedder, gesture_head, lstm, transformer, stgcn, or a YAML file"),
+        typer.Argument(
+            metavar="RECIPE",
+            help="mlp, mlp_v2, gesture_embedder, gesture_head, lstm, transformer, stgcn, conv_transformer, or a .yaml",
+        ),
     ] = None,
     config: Annotated[
         str | None, typer.Option("--config", "-c", metavar="RECIPE", help="The recipe, for who prefers options")
     ] = None,
     data: Annotated[
-        Path | None, typer.Option("--data", metavar="CACHE", help="The landmark cache to train on (the recipe's)")
+        Path | None,
+        typer.Option("--data", metavar="CACHE", help="The landmark cache to train on [default: the recipe's]"),
     ] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Replace a value: training.epochs=20")
     ] = None,
     runs: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The folder of all runs (the recipe's: runs)")
+        Path | None, typer.Option(metavar="DIR", help="The folder of all runs [default: the recipe's, runs]")
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option("--name", "--run-id", metavar="ID", help="The run's name (the recipe's and a number)"),
+        typer.Option("--name", "--run-id", metavar="ID", help="The run's name [default: the recipe's and a number]"),
     ] = None,
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Go on with an interrupted run, exactly where it stopped")
@@ -54,11 +58,11 @@ def train(
         Path | None, typer.Option(metavar="RUN|FILE.tflite", help="Exported embedder that a gesture head uses")
     ] = None,
     device: Annotated[
-        Literal["auto", "cpu", "gpu"] | None, typer.Option(help="Where to train (the recipe's: auto)")
+        Literal["auto", "cpu", "gpu"] | None, typer.Option(help="Where to train [default: the recipe's, auto]")
     ] = None,
     strategy: Annotated[
         Literal["single", "mirrored", "multi_worker"] | None,
-        typer.Option(help="On one device, all GPUs, or all workers (the recipe's: single)"),
+        typer.Option(help="On one device, all GPUs, or all workers [default: the recipe's, single]"),
     ] = None,
     wandb: Annotated[bool, typer.Option("--wandb", help="Log to Weights & Biases too")] = False,
 ) -> None:
@@ -90,7 +94,16 @@ def train(
         finished = begun.record["finished"]
         _report(begun if finished else resume_run(begun.path, recipe=wanted, data=data), strategy)
         return
-    run = train_run(wanted, data, runs=runs, name=name, init_from=init_from, base_bundle=base_bundle, embedder=embedder)
+    run = train_run(
+        wanted,
+        data,
+        runs=runs,
+        name=name,
+        init_from=init_from,
+        base_bundle=base_bundle,
+        embedder=embedder,
+        restarted=restarted,
+    )
     _report(run, strategy)
 
 

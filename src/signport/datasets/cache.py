@@ -8,135 +8,21 @@ very many samples can be a folder of such files instead; see `cache_store`.
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from signport.datasets.cache_columns import SCHEMA, rows_in_a_group, sample_table
-from signport.datasets.cache_store import (
-    HEADER_FILE,
-    StoredRows,
-    open_rows,
-    regrouped,
-    stored_digest,
-    write_rows,
-)
+from signport.datasets.cache_header import CacheHeader
+from signport.datasets.cache_rows import require_rows_fit
+from signport.datasets.cache_store import StoredRows, check_cache_path, open_rows, regrouped, stored_digest, write_rows
+from signport.datasets.sample import Sample, check_shape
 from signport.errors import SignportError
 from signport.landmarks.frame_indices import frame_indices
 from signport.landmarks.topology import Topology, topology_named
-
-_FORMAT_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """An input that gave no sample.
-
-    Attributes:
-        source: The file, relative to the folder that was read.
-        label: The class it would have had, if known.
-        reason: A short, countable reason, such as `no hand` or `unreadable`.
-    """
-
-    source: str
-    label: str | None
-    reason: str
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One row of a cache.
-
-    Attributes:
-        sample_id: Unique within the cache; the sort key.
-        label: Class name.
-        group: Signer or recording, None if unknown. Samples of one group never sit on both sides of a split.
-        source: Where the sample came from: an image's path relative to the cache's folder; for tables file and row.
-        landmarks: float32 (frames, points, 3): x and y in image widths and heights, z in image widths, as MediaPipe
-            gives them; NaN where a point was not found.
-        world_landmarks: float32 (frames, points, 3) in metres, or None.
-        handedness: MediaPipe's probability that the hand is a left hand, 0 to 1; NaN if unknown.
-        image_size: (width, height) in pixels; (0, 0) if unknown.
-        frame_rate: Frames a second of a sequence; NaN if unknown, or for a single frame.
-    """
-
-    sample_id: str
-    label: str
-    landmarks: np.ndarray
-    group: str | None = None
-    source: str = ""
-    world_landmarks: np.ndarray | None = None
-    handedness: float = float("nan")
-    image_size: tuple[int, int] = (0, 0)
-    frame_rate: float = float("nan")
-
-
-@dataclass(frozen=True)
-class CacheHeader:
-    """What a cache holds and how it came to be.
-
-    Attributes:
-        topology: Name of the landmark layout.
-        classes: Class names in the order of their indices.
-        extractor: `name`, `version`, `model_sha256` and `options` of what found the landmarks.
-        skipped: Inputs that gave no sample, and why.
-    """
-
-    topology: str
-    classes: tuple[str, ...]
-    extractor: dict[str, Any] = field(default_factory=dict)
-    skipped: tuple[Skipped, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        return {"format_version": _FORMAT_VERSION, **asdict(self)}
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any], path: Path) -> "CacheHeader":
-        if value.get("format_version") != _FORMAT_VERSION:
-            raise SignportError(
-                f"{path}: cache format {value.get('format_version')!r}, this signport reads {_FORMAT_VERSION}; "
-                "capture or import it again"
-            )
-        return cls(
-            topology=value["topology"],
-            classes=tuple(value["classes"]),
-            extractor=value["extractor"],
-            skipped=tuple(Skipped(**entry) for entry in value["skipped"]),
-        )
-
-
-def check_cache_path(path: Path, *, partitioned: bool = False) -> None:
-    """Checks, before any work is done, that a cache can be called so.
-
-    Raises:
-        SignportError: The name does not end in `.parquet`, or something else than such a cache has that name.
-    """
-    if path.suffix != ".parquet":
-        raise SignportError(f"{path}: a cache is a .parquet file; call it {path.name}.parquet")
-    if partitioned and path.is_file():
-        raise SignportError(f"{path}: is a file, and a partitioned cache is a folder; choose another output")
-    if partitioned and path.is_dir() and not (path / HEADER_FILE).is_file() and any(path.iterdir()):
-        raise SignportError(f"{path}: is a folder, but no landmark cache; choose another output")
-    if not partitioned and path.is_dir():
-        raise SignportError(f"{path}: is a folder; give the path of a .parquet file")
-
-
-def check_shape(sample: Sample, topology: Topology) -> None:
-    """Checks that a sample's landmarks fit a topology.
-
-    Raises:
-        SignportError: They are not (frames, points, 3) of it.
-    """
-    for values in (sample.landmarks, sample.world_landmarks):
-        if values is not None and values.shape != (len(sample.landmarks), topology.num_points, 3):
-            raise SignportError(
-                f"sample {sample.sample_id!r}: landmarks of shape {values.shape}; topology "
-                f"{topology.name!r} has (frames, {topology.num_points}, 3)"
-            )
 
 
 class LandmarkCache:
@@ -144,11 +30,14 @@ class LandmarkCache:
 
     A cache on disk is opened at once and read when its rows are first asked for.
 
-    Example:
-        >>> sample = Sample("a/0", "a", np.zeros((1, 21, 3), np.float32))
-        >>> cache = LandmarkCache.from_samples([sample], CacheHeader("hand", ("a",)))
-        >>> cache.landmarks.shape
-        (1, 21, 3)
+    Examples:
+        >>> cache = sp.LandmarkCache.read("hands.parquet")
+        >>> cache.classes
+        ('A', 'B', 'C', 'None')
+        >>> cache.landmarks.shape[1:]
+        (21, 3)
+        >>> len(cache.take(np.arange(10)).write("few.parquet"))
+        10
     """
 
     def __init__(self, header: CacheHeader, rows: pa.Table | StoredRows, path: Path | None = None) -> None:
@@ -211,7 +100,11 @@ class LandmarkCache:
     @cached_property
     def table(self) -> pa.Table:
         """The rows, columns as in `cache_columns.SCHEMA`."""
-        return self._rows.read() if isinstance(self._rows, StoredRows) else self._rows
+        if not isinstance(self._rows, StoredRows):
+            return self._rows
+        table = self._rows.read()
+        require_rows_fit(table, self.header, self._rows.path)
+        return table
 
     def __len__(self) -> int:
         return int(self._rows.num_rows)

@@ -1,13 +1,11 @@
 """How samples lie in a cache's Parquet file, column by column."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-if TYPE_CHECKING:
-    from signport.datasets.cache import Sample
+from signport.datasets.sample import Sample
 
 SCHEMA = pa.schema(
     [
@@ -34,7 +32,7 @@ REPEATED_COLUMNS = ("label", "group")
 _VALUES_IN_A_GROUP = 2**19
 
 
-def sample_table(samples: Sequence["Sample"]) -> pa.Table:
+def sample_table(samples: Sequence[Sample]) -> pa.Table:
     """Samples as rows of `SCHEMA`, column by column: a dictionary a row takes many times as long for sequences."""
     columns = {
         "sample_id": [sample.sample_id for sample in samples],

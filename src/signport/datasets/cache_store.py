@@ -18,10 +18,12 @@ import pyarrow.parquet as pq
 
 from signport.datasets.cache_columns import ADDED_COLUMNS, REPEATED_COLUMNS, SCHEMA
 from signport.errors import SignportError
-from signport.files import atomic_file, atomic_folder, read_json, sha256_file, write_json
+from signport.files import atomic_file, atomic_folder, check_writable, read_json, sha256_file, write_json
 
 HEADER_FILE = "_header.json"
 _HEADER_KEY = b"signport"
+# What Arrow raises for a Parquet file that is damaged, or of columns that it does not know.
+DAMAGED = (pa.ArrowException, OSError, ValueError, KeyError, MemoryError, OverflowError)
 # 64 row groups of 2 MiB of landmarks and more: a file that is worth opening, and still a small piece of work.
 _GROUPS_IN_A_PART = 64
 
@@ -54,11 +56,14 @@ class StoredRows:
             SignportError: The file is damaged.
         """
         groups = list(self._row_groups())
-        table = pa.concat_tables(groups) if groups else self.files[0].read()
-        for name, value in ADDED_COLUMNS.items():
-            if name not in table.schema.names:
-                table = table.append_column(SCHEMA.field(name), pa.array([value] * table.num_rows, pa.float32()))
-        return table
+        try:
+            table = pa.concat_tables(groups) if groups else self.files[0].read()
+            for name, value in ADDED_COLUMNS.items():
+                if name not in table.schema.names:
+                    table = table.append_column(SCHEMA.field(name), pa.array([value] * table.num_rows, pa.float32()))
+            return table.cast(SCHEMA.with_metadata(table.schema.metadata))
+        except DAMAGED as error:
+            raise SignportError(f"{self.path}: damaged ({_reason(error)})") from error
 
     def label_counts(self) -> Counter[str]:
         """Number of rows a class, without reading anything else of them."""
@@ -72,8 +77,26 @@ class StoredRows:
             for number in range(file.num_row_groups):
                 try:
                     yield file.read_row_group(number, columns=columns, use_threads=False)
-                except (pa.ArrowInvalid, OSError) as error:
-                    raise SignportError(f"{self.path}: damaged ({str(error).splitlines()[0]})") from error
+                except DAMAGED as error:
+                    raise SignportError(f"{self.path}: damaged ({_reason(error)})") from error
+
+
+def check_cache_path(path: Path, *, partitioned: bool = False) -> None:
+    """Checks, before any work is done, that a cache can be called so.
+
+    Raises:
+        SignportError: The name does not end in `.parquet`, something else than such a cache has that name, or nothing
+            can be written there.
+    """
+    if path.suffix != ".parquet":
+        raise SignportError(f"{path}: a cache is a .parquet file; call it {path.name}.parquet")
+    if partitioned and path.is_file():
+        raise SignportError(f"{path}: is a file, and a partitioned cache is a folder; choose another output")
+    if partitioned and path.is_dir() and not (path / HEADER_FILE).is_file() and any(path.iterdir()):
+        raise SignportError(f"{path}: is a folder, but no landmark cache; choose another output")
+    if not partitioned and path.is_dir():
+        raise SignportError(f"{path}: is a folder; give the path of a .parquet file")
+    check_writable(path)
 
 
 def open_rows(path: Path) -> StoredRows:
@@ -90,7 +113,11 @@ def open_rows(path: Path) -> StoredRows:
     metadata = file.schema_arrow.metadata or {}
     if _HEADER_KEY not in metadata or not _has_columns(file):
         raise SignportError(f"{path}: a Parquet file, but not a signport landmark cache; use `signport import`")
-    return StoredRows(path, json.loads(metadata[_HEADER_KEY]), (file,))
+    try:
+        header = json.loads(metadata[_HEADER_KEY])
+    except (ValueError, RecursionError) as error:
+        raise SignportError(f"{path}: the cache's header is damaged ({_reason(error)}); capture it again") from error
+    return StoredRows(path, header, (file,))
 
 
 def stored_digest(path: Path) -> str:
@@ -103,7 +130,7 @@ def _open_folder(path: Path) -> StoredRows:
         raise SignportError(f"{path}: a folder without {HEADER_FILE}, so no landmark cache; use `signport import`")
     header = read_json(path / HEADER_FILE)
     files = []
-    for part in header["parts"]:
+    for part in _parts(header, path / HEADER_FILE):
         if not (path / part["file"]).is_file():
             raise SignportError(f"{path / part['file']}: this part of the cache is gone; put it back or capture again")
         file = _open_file(path / part["file"])
@@ -113,11 +140,28 @@ def _open_folder(path: Path) -> StoredRows:
     return StoredRows(path, header, tuple(files))
 
 
+def _parts(header: Any, path: Path) -> list[dict[str, Any]]:
+    parts = header.get("parts") if isinstance(header, dict) else None
+    if not isinstance(parts, list) or not parts:
+        raise SignportError(f"{path}: parts: missing or empty; this is not the header of a landmark cache")
+    for part in parts:
+        name = part.get("file") if isinstance(part, dict) else None
+        if not isinstance(name, str) or Path(name).name != name or not name.isprintable():
+            raise SignportError(f"{path}: parts: {name!r} is no file of this folder; capture it again")
+        if not isinstance(part.get("samples"), int):
+            raise SignportError(f"{path}: parts: {name}: samples: missing, or no number; capture it again")
+    return parts
+
+
 def _open_file(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path, memory_map=True)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise SignportError(f"{path}: not a Parquet file ({str(error).splitlines()[0]})") from error
+    except DAMAGED as error:
+        raise SignportError(f"{path}: not a Parquet file ({_reason(error)})") from error
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split())[:160]
 
 
 def _has_columns(file: pq.ParquetFile) -> bool:

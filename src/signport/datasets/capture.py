@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from signport.datasets.cache import CacheHeader, LandmarkCache, Skipped, check_cache_path
+from signport.datasets.cache import LandmarkCache
 from signport.datasets.cache_columns import rows_in_a_group
-from signport.datasets.cache_store import regrouped, write_rows
+from signport.datasets.cache_header import CacheHeader, Skipped
+from signport.datasets.cache_store import check_cache_path, regrouped, write_rows
 from signport.datasets.capture_executor import Executor, LocalProcesses
 from signport.datasets.capture_folder import CaptureFolder
 from signport.datasets.capture_manifest import Manifest, Partition

@@ -18,7 +18,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError
 from functools import cache
 from itertools import chain, count, islice
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from signport.datasets.capture_connection import (
@@ -210,9 +209,7 @@ class DaskCluster:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._close()
 
 

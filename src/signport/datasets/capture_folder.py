@@ -4,7 +4,6 @@ import fcntl
 import shutil
 import uuid
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from signport.datasets.capture_part import JOB_FILE
@@ -58,9 +57,7 @@ class CaptureFolder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None or next(self.path.glob("part-*.parquet"), None) is None:
             self.remove()
         self._lock.close()

@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from signport.datasets.cache import Skipped
 from signport.datasets.cache_columns import SCHEMA
+from signport.datasets.cache_header import Skipped
 from signport.datasets.capture_manifest import Partition
 from signport.datasets.capture_part import part_path, read_part, read_rows
 from signport.datasets.class_folders import FoundFile

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from signport.datasets.cache import Sample, check_shape
 from signport.datasets.cache_columns import sample_table
+from signport.datasets.sample import Sample, check_shape
 from signport.errors import SignportError
 from signport.files import atomic_file, read_json
 from signport.landmarks.topology import topology_named

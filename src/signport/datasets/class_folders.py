@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from signport.datasets.cache import Skipped
+from signport.datasets.cache_header import Skipped
 from signport.errors import SignportError
 
 _NOT_IN_A_CLASS = "not in a class folder"
@@ -61,6 +61,8 @@ class FoundFile:
             stat = path.stat()
         except UnicodeEncodeError:
             raise SignportError(f"{name!r}: this file name is not UTF-8; rename it") from None
+        except ValueError as error:
+            raise SignportError(f"{name!r}: no file can be called so ({error}); correct it") from None
         except OSError:  # a broken link; whoever opens it will find it unreadable
             return cls(name, label, path, (0, 0), group, line)
         return cls(name, label, path, (stat.st_size, stat.st_mtime_ns), group, line)

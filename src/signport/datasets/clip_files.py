@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from signport.datasets.cache import LandmarkCache, Skipped, check_cache_path
+from signport.datasets.cache import LandmarkCache
+from signport.datasets.cache_header import Skipped
+from signport.datasets.cache_store import check_cache_path
 from signport.datasets.sequence_import import EMPTY, NO_FILE, Clip, ImportOptions, SkipClipError, list_folder, read_npy
 from signport.datasets.vector_clips import import_vectors
 from signport.errors import SignportError
@@ -61,6 +63,13 @@ def import_clips(
     Raises:
         SignportError: No clips, labels that fit no file or more than one, an unknown or uneven width, an infinite
             value, groups that do not fit, or an output that cannot be written.
+
+    Examples:
+        >>> for label, clip in itertools.product(["hello", "thanks"], range(2)):
+        ...     Path("clips", label).mkdir(parents=True, exist_ok=True)
+        ...     np.save(f"clips/{label}/{clip}.npy", np.full((30, 408), 0.5))
+        >>> sp.import_clips("clips", "signs.parquet").per_class()
+        {'hello': 2, 'thanks': 2}
     """
     folder, output = Path(folder), Path(output)
     check_cache_path(output)

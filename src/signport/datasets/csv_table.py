@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from signport.datasets.cache import LandmarkCache, check_cache_path
+from signport.datasets.cache import LandmarkCache
+from signport.datasets.cache_store import check_cache_path
 from signport.datasets.tables import POINTS, points_from_columns, refuse_cell, sorted_classes, write_table
 from signport.errors import SignportError
 
@@ -45,6 +46,7 @@ def import_csv(
     label_column: str | None = None,
     group_column: str | None = None,
     label_position: str = "auto",
+    image_size: tuple[int, int] | None = None,
 ) -> LandmarkCache:
     """Reads a CSV table of hand landmarks and writes it as a cache of topology `hand`.
 
@@ -59,6 +61,7 @@ def import_csv(
             or `target`, else the one column that holds no numbers.
         group_column: The header's name of the signer or recording column.
         label_position: `first`, `last`, or `auto`; for tables that tell the label neither by name nor by text.
+        image_size: Width and height in pixels of the images behind the landmarks; see `import_npz`.
 
     Returns:
         The cache; its sources name the table's rows, counted from 0 without the header.
@@ -66,6 +69,14 @@ def import_csv(
     Raises:
         SignportError: Wrong number of columns, no or more than one candidate for the label, an empty or NaN label, or
             a coordinate that is no finite number; errors name row (as line of the file) and column.
+
+    Examples:
+        >>> coordinates = np.random.default_rng(0).random((4, 63)).astype(str)
+        >>> with Path("table.csv").open("w") as file:
+        ...     for label, row in zip("ABAB", coordinates):
+        ...         print(label, *row, sep=",", file=file)
+        >>> sp.import_csv("table.csv", "table.parquet").classes
+        ('A', 'B')
     """
     path, output = Path(path), Path(output)
     check_cache_path(output)
@@ -85,7 +96,15 @@ def import_csv(
     if columns.group is not None:
         groups = [_text(path, line, columns, cells, columns.group) for line, cells in rows]
     landmarks = points_from_columns(_coordinates(path, rows, columns))
-    return write_table(path, output, landmarks, labels=labels, classes=sorted_classes(labels), groups=groups)
+    return write_table(
+        path,
+        output,
+        landmarks,
+        labels=labels,
+        classes=sorted_classes(labels),
+        groups=groups,
+        image_size=image_size,
+    )
 
 
 def _read_rows(path: Path) -> list[tuple[int, list[str]]]:

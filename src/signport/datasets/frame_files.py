@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from signport.datasets.cache import LandmarkCache, Skipped, check_cache_path
+from signport.datasets.cache import LandmarkCache
+from signport.datasets.cache_header import Skipped
+from signport.datasets.cache_store import check_cache_path
 from signport.datasets.sequence_import import (
     EMPTY,
     MAX_FRAMES,
@@ -61,6 +63,15 @@ def import_frames(
     Raises:
         SignportError: No frame files, a file without a number, an unknown or uneven width, an infinite value, groups
             that do not fit, or an output that cannot be written.
+
+    Examples:
+        >>> for action, sequence, frame in itertools.product(["hello", "thanks"], range(2), range(30)):
+        ...     folder = Path("MP_Data", action, str(sequence))
+        ...     folder.mkdir(parents=True, exist_ok=True)
+        ...     np.save(folder / f"{frame}.npy", np.full(225, 0.5))
+        >>> cache = sp.import_frames("MP_Data", "signs.parquet")
+        >>> cache.topology.name, cache.clip(0).shape
+        ('pose_hands_75', (30, 75, 3))
     """
     folder, output = Path(folder), Path(output)
     check_cache_path(output)

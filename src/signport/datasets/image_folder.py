@@ -5,11 +5,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from signport.datasets.cache import LandmarkCache, Sample
+from signport.datasets.cache import LandmarkCache
 from signport.datasets.capture import Capture, Inputs, Tally, Target, capture_files
 from signport.datasets.capture_part import Answer, Detection
 from signport.datasets.class_folders import FileKind, find_files
 from signport.datasets.file_groups import group_rule
+from signport.datasets.sample import Sample
 from signport.files import sha256_bytes
 from signport.landmarks.hand_detector import hand_landmarker_task
 from signport.landmarks.hand_worker import DETECTOR, FOUND, NO_HAND, DetectionOptions
@@ -29,7 +30,7 @@ def capture_images(
     workers: int = 1,
     cluster: str | None = None,
     partitioned: bool = False,
-    border: float | str = 0.0,
+    border: float | str = "auto",
     groups: Mapping[str, str] | str | Path | None = None,
     group_regex: str | None = None,
     model: str | Path | None = None,
@@ -50,7 +51,8 @@ def capture_images(
             instead; see `capture_cluster`, also for whom to trust.
         partitioned: Whether to write a folder of Parquet files instead of one file.
         border: How much each image is widened before detection by repeating its edge, as a fraction of the image on
-            each side (crops that end at the fingertips need .25); `auto` retries with .25 where nothing was found.
+            each side; `auto` tries without and retries with .25, which crops that end at the fingertips need, where
+            nothing was found.
         groups: Image name → signer or recording, or a CSV file with the columns file and group; None takes
             `DIR/groups.csv` if it is there.
         group_regex: Takes the group from the image name instead: a pattern with one capturing group.
@@ -64,6 +66,13 @@ def capture_images(
     Raises:
         SignportError: No images, a class without a detected hand, bad options, an output that cannot be written, or a
             cluster that cannot be used.
+
+    Examples:
+        >>> cache = sp.capture_images("photos", "photos.parquet", classes=["A", "B"])
+        >>> cache.per_class()
+        {'A': 2, 'B': 2}
+        >>> [skipped.source for skipped in cache.header.skipped]
+        []
     """
     folder = Path(folder)
     target = Target(Path(output), partitioned, workers, cluster)
@@ -77,7 +86,7 @@ def capture_images(
         detection=__name__,
         options=asdict(options),
         counted=_counted,
-        advice="add images that show a hand, widen tight crops with --border 0.25, or remove the class",
+        advice="add images that show a hand, widen tight crops more with --border 0.5, or remove the class",
     )
     return capture_files(capture, Inputs(folder, images, rule, classes, loose), target)
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from signport.datasets.cache import CacheHeader, LandmarkCache
+from signport.datasets.cache import LandmarkCache
+from signport.datasets.cache_header import CacheHeader
 from signport.errors import SignportError
 
 
@@ -24,7 +25,13 @@ def merge_caches(caches: Sequence[LandmarkCache]) -> LandmarkCache:
         The joined cache, in memory; its header's extractor lists the sources with their digests.
 
     Raises:
-        SignportError: Fewer than two caches, or caches of different topologies.
+        SignportError: Fewer than two caches, the same one twice, or caches of different topologies.
+
+    Examples:
+        >>> cache = sp.LandmarkCache.read("hands.parquet")
+        >>> joined = sp.merge_caches([cache.take(np.arange(0, 120)), cache.take(np.arange(120, 240))])
+        >>> len(joined)
+        240
     """
     if len(caches) < 2:
         raise SignportError(f"{len(caches)} cache to merge; give two or more")
@@ -34,6 +41,14 @@ def merge_caches(caches: Sequence[LandmarkCache]) -> LandmarkCache:
                 f"{cache.path or 'cache'}: topology {cache.header.topology!r}, but "
                 f"{caches[0].path or 'the first cache'} has {caches[0].header.topology!r}; merge caches of one topology"
             )
+    seen: dict[str, LandmarkCache] = {}
+    for cache in caches:
+        if cache.digest in seen:
+            raise SignportError(
+                f"{cache.path or 'cache'}: holds the same as {seen[cache.digest].path or 'another'}; give it once, or "
+                "each of its samples ends up on both sides of a split"
+            )
+        seen[cache.digest] = cache
     ids = [sample_id for cache in caches for sample_id in cache.sample_ids]
     prefixes = _prefixes(caches) if len(set(ids)) < len(ids) else [""] * len(caches)
     table = pa.concat_tables(

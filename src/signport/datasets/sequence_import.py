@@ -17,10 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from signport.datasets.cache import CacheHeader, LandmarkCache, Sample, Skipped
+from signport.datasets.cache import LandmarkCache
+from signport.datasets.cache_header import CacheHeader, Skipped
 from signport.datasets.file_groups import file_groups
+from signport.datasets.sample import Sample
 from signport.datasets.tables import sorted_classes
 from signport.errors import SignportError
+from signport.files import DAMAGED_ARRAY
 from signport.landmarks.topology import Topology
 from signport.progress import progress_bar
 
@@ -163,7 +166,7 @@ def read_npy(path: Path) -> np.ndarray:
             values: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
     except FileNotFoundError:
         raise SkipClipError(NO_FILE) from None
-    except (OSError, ValueError, EOFError, MemoryError) as error:
+    except DAMAGED_ARRAY as error:
         raise SkipClipError(PYTHON_OBJECTS if "Object arrays" in str(error) else UNREADABLE) from error
     if values.dtype.kind not in "fiu":
         raise SkipClipError(NO_NUMBERS)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from signport.datasets.cache import LandmarkCache, Skipped
+from signport.datasets.cache import LandmarkCache
+from signport.datasets.cache_header import Skipped
 from signport.datasets.sequence_import import Clip, ImportOptions, SkipClipError, import_sequences, with_landmark
 from signport.datasets.sequence_layout import SequenceLayout, columns_of, layout_for, layout_named
 from signport.errors import SignportError

@@ -5,19 +5,23 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from signport.datasets.cache import LandmarkCache, Sample, Skipped
+from signport.datasets.cache import LandmarkCache
 from signport.datasets.capture import Capture, Inputs, Tally, Target, capture_files
 from signport.datasets.capture_part import Answer, Detection
 from signport.datasets.class_folders import FileKind, FoundFile, find_files, refuse_repeated_classes
 from signport.datasets.file_groups import group_rule
+from signport.datasets.sample import Sample
 from signport.errors import SignportError
 from signport.landmarks.holistic_detector import holistic_models_sha256
 from signport.landmarks.mediapipe_runtime import mediapipe_version
 from signport.landmarks.topology import topology_named
 from signport.landmarks.video_worker import DETECTOR, FOUND, ClipOptions
 from signport.landmarks.worker_pool import decode_points
+
+if TYPE_CHECKING:
+    from signport.datasets.cache_header import Skipped
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm")
 _VIDEOS = FileKind("video", VIDEO_SUFFIXES)
@@ -66,6 +70,11 @@ def capture_videos(
     Raises:
         SignportError: No videos, a class of which no video gives a sample, bad options, a list that doesn't fit, an
             output that cannot be written, or a cluster that cannot be used.
+
+    Examples:
+        >>> cache = sp.capture_videos("videos", "signs.parquet", workers=2)  # doctest: +SKIP
+        >>> cache.clip(0).shape  # doctest: +SKIP
+        (52, 136, 3)
     """
     source = Path(source)
     target = Target(Path(output), partitioned, workers, cluster)

@@ -11,7 +11,7 @@ from signport.export.app.embedding import Embedding, Placed
 from signport.export.app.place import Place
 from signport.export.app.run_model import RunModel
 from signport.export.export_folder import export_folder
-from signport.files import atomic_file
+from signport.files import atomic_file, remove_unfinished
 
 
 def embed(
@@ -49,6 +49,14 @@ def embed(
 
     Raises:
         SignportError: Nothing to embed, a stale file, no or more than one place for it, or a place outside the app.
+
+    Examples:
+        >>> Path("my-site/public").mkdir(parents=True)
+        >>> _ = Path("my-site/package.json").write_text("{}")
+        >>> for placed in sp.embed("runs/mlp-001", "my-site"):
+        ...     print(placed.path.relative_to(Path("my-site").resolve()))
+        public/models/mlp/model_int8.tflite
+        ...
     """
     model = RunModel.read(export_folder(getattr(run, "path", run)))
     app = Path(app)
@@ -56,6 +64,9 @@ def embed(
         raise SignportError(f"{app}: no such folder; give the app's folder with --app")
     embedding = Embedding(model, Place.find(app.resolve(), into), model.chosen(formats), package)
     contents = embedding.contents()
+    if not dry_run:
+        for folder in {path.parent for path in contents}:
+            remove_unfinished(folder)
     placed = embedding.actions(contents)
     if not dry_run:
         changed = {one.path for one in placed if one.action in ("added", "replaced")}

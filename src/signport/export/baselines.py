@@ -142,6 +142,9 @@ def compare_ways(run: Run | str | Path, *, rounds: int = 15, ways: Sequence[str]
 
     Raises:
         SignportError: A way is unknown, the run has no test part, or there is no float32 file to compare with.
+
+    Examples:
+        >>> comparison = sp.compare_quantizers("runs/mlp-001", rounds=5)  # doctest: +SKIP
     """
     known = [way.name for way in WAYS]
     wanted = set(known if ways is None else ways)

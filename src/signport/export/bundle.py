@@ -69,6 +69,11 @@ def bundle(
 
     Raises:
         SignportError: A part is missing, or the parts do not fit each other.
+
+    Examples:
+        >>> bundled = sp.bundle("runs/head", canned="runs/canned_head", embedder="int8")  # doctest: +SKIP
+        >>> bundled.path.name  # doctest: +SKIP
+        'gesture_recognizer.task'
     """
     run = run if isinstance(run, Run) else Run.open(run)
     if run.family.fits_task != "head":

@@ -101,6 +101,9 @@ def debug_quantization(run: Run | str | Path, *, samples: int = SAMPLES, engine:
 
     Raises:
         SignportError: There is no such run, or it held no samples back.
+
+    Examples:
+        >>> debugged = sp.debug_quantization("runs/mlp-001", samples=64)  # doctest: +SKIP
     """
     run = run if isinstance(run, Run) else Run.open(run)
     settings, seed = run.recipe.quantization, run.recipe.seed

@@ -30,7 +30,7 @@ from signport.quantization.deploy import deploy_form, largest_difference
 from signport.quantization.engines import Engine, engine_named
 from signport.quantization.low_bits import LOW_BITS, low_bit_layers
 from signport.quantization.qat import Quantized, quantize, simulate
-from signport.training.recipe import QuantizationRecipe
+from signport.training.recipe_sections import QuantizationRecipe
 from signport.training.run import Run
 
 _GOLDEN_IMAGES = 24
@@ -73,6 +73,11 @@ def export(
     Raises:
         GateError: A file breaks a gate; the earlier export stays.
         SignportError: The run cannot be exported.
+
+    Examples:
+        >>> exported = sp.export_tflite("runs/mlp-001")  # doctest: +SKIP
+        >>> sorted(path.name for path in exported.folder.glob("*.tflite"))  # doctest: +SKIP
+        ['model_dynamic.tflite', 'model_float16.tflite', 'model_float32.tflite', 'model_int8.tflite']
     """
     run = run if isinstance(run, Run) else Run.open(run)
     settings = run.recipe.quantization

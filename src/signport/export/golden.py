@@ -1,8 +1,6 @@
 """Golden vectors: real inputs and the float model's answers, so that any device can be held to them."""
 
 import math
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +9,7 @@ import numpy as np
 
 from signport.datasets.cache import LandmarkCache
 from signport.errors import SignportError
-from signport.files import write_npz
+from signport.files import DAMAGED_ARRAY, write_npz
 
 GOLDEN_FILE = "golden.npz"
 IMAGES_FILE = "golden_images.npz"
@@ -19,8 +17,6 @@ _INPUT, _ANSWER = "input_", "answer_"
 _MOST_SAMPLES = 400
 _LEAST_SAMPLES = 32
 _MOST_BYTES = 16_000_000  # of inputs, uncompressed: 400 clips of 300 frames × 59 points would be 85 MB
-# What NumPy raises or passes on for a damaged npz archive.
-DAMAGED = (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError)
 
 
 @dataclass(frozen=True)
@@ -138,6 +134,8 @@ def read_golden(folder: Path) -> Golden:
     path = folder / GOLDEN_FILE
     try:
         with np.load(path, allow_pickle=False) as arrays:
+            if bare := [name for name in arrays.files if not isinstance(arrays[name], np.ndarray)]:
+                raise ValueError(f"{bare[0]} is no array")
             return Golden(
                 inputs=_prefixed(arrays, _INPUT),
                 output=arrays["output"],
@@ -149,7 +147,7 @@ def read_golden(folder: Path) -> Golden:
             )
     except FileNotFoundError:
         raise SignportError(f"{path}: no such file; run `signport export` first") from None
-    except DAMAGED as error:
+    except DAMAGED_ARRAY as error:
         raise SignportError(f"{path}: damaged golden vectors ({error}); run `signport export` again") from error
 
 

@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from signport.errors import SignportError
-from signport.export.golden import DAMAGED
-from signport.files import write_npz
+from signport.files import DAMAGED_ARRAY, write_npz
 
 TENSORS_FILE = "tensors.npz"
 SAMPLES = 2
@@ -109,5 +108,5 @@ def read_outlines(folder: Path, form: str) -> np.ndarray | None:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return np.asarray(arrays[form]) if form in arrays.files else None
-    except DAMAGED as error:
+    except DAMAGED_ARRAY as error:
         raise SignportError(f"{path}: damaged ({error}); run `signport export` again") from error

@@ -11,15 +11,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import flatbuffers
+from ai_edge_litert import schema_py_generated as schema
 
 from signport.export.compact import compact
-from signport.export.flatbuffer import float_softmax, get_metadata, name_tensors, read_model, set_metadata, write_model
-from signport.files import ZIP_EPOCH
+from signport.export.flatbuffer import (
+    get_metadata,
+    name_tensors,
+    read_model,
+    refusing_damaged,
+    set_metadata,
+    write_model,
+)
+from signport.files import DAMAGED_ZIP, ZIP_EPOCH
 from signport.landmarks.mediapipe_runtime import import_mediapipe
 
 METADATA_NAME = "TFLITE_METADATA"
 _IDENTIFIER = b"M001"
 LABELS_FILE = "labels.txt"
+# What says of itself that it has more is damaged, or wants to fill the memory.
+_MOST_LABEL_BYTES, _MOST_TENSORS = 1 << 24, 256
 
 
 @dataclass(frozen=True)
@@ -74,29 +84,37 @@ def append_labels(content: bytes, labels: Sequence[str]) -> bytes:
 
 
 def read_labels(content: bytes) -> list[str]:
-    """The labels inside a `.tflite`; empty where it has none."""
+    """The labels inside a `.tflite`; empty where it has none, or where the archive that holds them is damaged."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return archive.read(LABELS_FILE).decode().splitlines() if LABELS_FILE in archive.namelist() else []
-    except zipfile.BadZipFile:
+            if LABELS_FILE not in archive.namelist() or archive.getinfo(LABELS_FILE).file_size > _MOST_LABEL_BYTES:
+                return []
+            return archive.read(LABELS_FILE).decode().splitlines()
+    except DAMAGED_ZIP:
         return []
 
 
+@refusing_damaged()
 def describe(content: bytes) -> dict[str, Any]:
-    """The metadata of a `.tflite` as plain values; empty where it has none."""
-    schema = _schema()
+    """The metadata of a `.tflite` as plain values; empty where it has none.
+
+    Raises:
+        SignportError: They are damaged.
+    """
     packed = get_metadata(content, METADATA_NAME)
     if packed is None:
         return {}
-    info = schema.ModelMetadataT.InitFromObj(schema.ModelMetadata.GetRootAsModelMetadata(bytearray(packed), 0))
-    graph = info.subgraphMetadata[0]
+    info = _schema().ModelMetadata.GetRootAsModelMetadata(bytearray(packed), 0)
+    graph = info.SubgraphMetadata(0)
+    inputs = range(min(graph.InputTensorMetadataLength(), _MOST_TENSORS))
+    outputs = range(min(graph.OutputTensorMetadataLength(), _MOST_TENSORS))
     return {
-        "name": _text(info.name),
-        "description": _text(info.description),
-        "version": _text(info.version),
-        "author": _text(info.author),
-        "inputs": [_text(tensor.name) for tensor in graph.inputTensorMetadata or []],
-        "outputs": [_text(tensor.name) for tensor in graph.outputTensorMetadata or []],
+        "name": _text(info.Name()),
+        "description": _text(info.Description()),
+        "version": _text(info.Version()),
+        "author": _text(info.Author()),
+        "inputs": [_text(graph.InputTensorMetadata(i).Name()) for i in inputs],
+        "outputs": [_text(graph.OutputTensorMetadata(i).Name()) for i in outputs],
         "labels": read_labels(content),
     }
 
@@ -110,7 +128,7 @@ def _schema() -> Any:
 
 
 def _text(value: bytes | str | None) -> str:
-    return value.decode() if isinstance(value, bytes) else value or ""
+    return value.decode(errors="replace") if isinstance(value, bytes) else value or ""
 
 
 def _pack(info: ModelInfo) -> bytes:
@@ -148,3 +166,24 @@ def _tensor(name: str, description: str) -> Any:
     tensor = schema.TensorMetadataT()
     tensor.name, tensor.description, tensor.content = name, description, content
     return tensor
+
+
+def float_softmax(model: Any) -> None:
+    """Turns a final SOFTMAX (int8) → DEQUANTIZE into DEQUANTIZE → SOFTMAX (float), in place, if there is one.
+
+    The converter always quantizes a softmax behind a quantized tensor; an int8 softmax knows 256 probabilities only
+    and XNNPACK leaves it out of its graph.
+    """
+    graph = model.subgraphs[0]
+    if len(graph.operators) < 2:
+        return
+    softmax, dequantize = graph.operators[-2:]
+    codes = [model.operatorCodes[operator.opcodeIndex].builtinCode for operator in (softmax, dequantize)]
+    if codes != [schema.BuiltinOperator.SOFTMAX, schema.BuiltinOperator.DEQUANTIZE]:
+        return
+    logits, probabilities, output = softmax.inputs[0], softmax.outputs[0], dequantize.outputs[0]
+    between = graph.tensors[probabilities]
+    between.type, between.quantization, between.name = schema.TensorType.FLOAT32, None, b"logits"
+    dequantize.inputs, dequantize.outputs = [logits], [probabilities]
+    softmax.inputs, softmax.outputs = [probabilities], [output]
+    graph.operators[-2:] = [dequantize, softmax]

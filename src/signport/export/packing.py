@@ -49,7 +49,7 @@ def pack_int4(content: bytes) -> bytes:
 def int4_tensors(content: bytes) -> int:
     """How many tensors of a `.tflite` are stored in 4 bits."""
     graphs = read_model(content).subgraphs
-    return sum(tensor.type == schema.TensorType.INT4 for graph in graphs for tensor in graph.tensors)
+    return sum(tensor.type == schema.TensorType.INT4 for graph in graphs for tensor in graph.tensors or ())
 
 
 def _is_int8_dense(model: Any, graph: Any, operator: Any) -> bool:

@@ -49,13 +49,14 @@ class Stream:
 
     One stream belongs to one thread; several streams may run side by side, each with its own.
 
-    Example:
-        A camera loop::
+    Examples:
+        A frame is an array of points, or what was found: {"pose": (33, 3), "left_hand": (21, 3) or None, …}.
 
-            stream = sp.Stream("runs/lstm-001", threshold=0.7)
-            for points in camera:  # {"pose": (33, 3), "left_hand": (21, 3) or None, "right_hand": …}
-                if answer := stream.push(points):
-                    print(answer.label)
+        >>> stream = sp.Stream("runs/mlp-001", threshold=0.5)
+        >>> for frame in sp.LandmarkCache.read("hands.parquet").landmarks[:5]:  # five times an A
+        ...     if answer := stream.push(frame):
+        ...         print(answer.label)
+        A
     """
 
     def __init__(

@@ -10,9 +10,9 @@ from signport.errors import SignportError
 from signport.export.convert import FORMATS
 from signport.export.export_folder import CARD_FILE, export_folder
 from signport.export.live_frame import topology_of_size
-from signport.files import read_json
+from signport.files import read_json, sha256_bytes
 from signport.landmarks.topology import Topology, topology_named
-from signport.models.litert import LiteRtModel
+from signport.models.litert import LiteRtModel, require_runs
 
 _LANDMARKS = "landmarks"
 _HAND_PARTS = ("left_hand", "right_hand")
@@ -29,6 +29,7 @@ class StreamCard:
         topology: Its landmark layout.
         clip_frames: How long the clips of its training data usually are; None if unknown.
         frame_rate: Their frames a second; None if unknown.
+        digests: SHA-256 of the files that it describes.
     """
 
     path: Path
@@ -37,6 +38,7 @@ class StreamCard:
     topology: Topology
     clip_frames: int | None
     frame_rate: float | None
+    digests: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, path: Path) -> "StreamCard":
@@ -50,6 +52,7 @@ class StreamCard:
             inputs = [(entry["name"], tuple(int(size) for size in entry["shape"])) for entry in card["inputs"]]
             output, classes, name = card["output"], tuple(card["classes"]), card.get("topology")
             clip_frames, frame_rate = card.get("clip_frames"), card.get("frame_rate")
+            digests = frozenset(str(entry.get("sha256")) for entry in card.get("files", {}).values())
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SignportError(f"{path}: no model card ({error!r}); run `signport export` again") from error
         if output != "probabilities" or [name for name, _ in inputs] != [_LANDMARKS]:
@@ -62,7 +65,7 @@ class StreamCard:
         if len(shape) not in (3, 4) or shape[0] != 1 or shape[-1] != 3:
             raise SignportError(f"{path}: inputs: shape {list(shape)}; a stream takes [1, frames, points, 3]")
         topology = topology_named(name) if name else topology_of_size(shape[-2], f"{path}: inputs")
-        return cls(path, classes, shape, topology, clip_frames, frame_rate)
+        return cls(path, classes, shape, topology, clip_frames, frame_rate, digests)
 
     @property
     def length(self) -> int:
@@ -76,11 +79,13 @@ class StreamCard:
         return np.concatenate([np.arange(self.topology.num_points)[self.topology.part(name)] for name in _HAND_PARTS])
 
     def load(self, path: Path) -> LiteRtModel:
-        """Loads the file that the card describes.
+        """Loads the file that the card describes; one that it doesn't is tried in a process of its own before.
 
         Raises:
             SignportError: It is missing, damaged, or another model.
         """
+        if path.is_file() and sha256_bytes(content := path.read_bytes()) not in self.digests:
+            require_runs(content, path)
         model = LiteRtModel(path)
         if model.input_shapes != [self.shape] or model.output_shape != (1, len(self.classes)):
             raise SignportError(

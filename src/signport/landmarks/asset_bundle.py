@@ -2,18 +2,19 @@
 
 import io
 import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from signport.errors import SignportError
-from signport.files import ZIP_EPOCH
+from signport.files import DAMAGED_ZIP, ZIP_EPOCH
 
 # Models are read in place from the archive, and TFLite wants its flatbuffers on this boundary.
 _ALIGNMENT = 4
 _LOCAL_HEADER_SIZE = 30
 # How far into a file its first local header is looked for: padding before it is legal.
 _LONGEST_PADDING = 64
+# Of all entries, unpacked; Google's gesture bundle has 8 MB. Entries may be compressed, also to a thousandth.
+_MOST_BYTES = 1 << 28
 
 # What a gesture bundle consists of; MediaPipe looks for these names (hand_gesture_recognizer_graph.cc).
 LANDMARKER = "hand_landmarker.task"
@@ -51,7 +52,7 @@ def read_bundle(source: str | Path | bytes, *, name: str | None = None) -> dict[
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _require_whole(archive)
             return {entry.filename: archive.read(entry) for entry in archive.infolist() if not entry.is_dir()}
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except DAMAGED_ZIP as error:
         if b"PK\x03\x04" in content[:_LONGEST_PADDING]:
             raise SignportError(
                 f"{title}: a damaged zip archive of {len(content):,} bytes, probably cut short ({error}); get it again"
@@ -60,7 +61,14 @@ def read_bundle(source: str | Path | bytes, *, name: str | None = None) -> dict[
 
 
 def _require_whole(archive: zipfile.ZipFile) -> None:
-    """Cut at its end, a bundle still ends in an archive inside it (a nested bundle), and would be read as that one."""
+    """Refuses what is left of a bundle, and what would grow beyond all measure.
+
+    Cut at its end, a bundle still ends in an archive inside it (a nested bundle), and would be read as that one.
+    """
+    if sum(entry.file_size for entry in archive.infolist()) > _MOST_BYTES:
+        raise zipfile.BadZipFile(f"it says that it holds more than {_MOST_BYTES:,} bytes")
+    if not all(entry.filename for entry in archive.infolist()):
+        raise zipfile.BadZipFile("an entry has no name")
     if min((entry.header_offset for entry in archive.infolist()), default=0) >= _ALIGNMENT:
         raise zipfile.BadZipFile(f"only the archive that ends with {archive.namelist()[-1]} is whole")
 

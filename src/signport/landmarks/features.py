@@ -10,6 +10,8 @@ from signport.landmarks.topology import HAND
 
 # A hand whose points all lie within this distance of the wrist has no shape left to scale up; in image widths.
 DEGENERATE_SCALE = 1e-6
+# Shorter edges have no direction to speak of; in hand sizes. Bones of real hands are ten times as long and more.
+LEAST_EDGE = 1e-2
 # MediaPipe's LandmarksToMatrixCalculator (landmarks_to_matrix_calculator.cc, kEpsilon).
 MATRIX_EPSILON = 1e-5
 
@@ -31,6 +33,23 @@ def hand_features(landmarks: np.ndarray) -> np.ndarray:
     start, end = np.array(HAND.edges).T
     lengths = np.sqrt(((scaled[:, end] - scaled[:, start]) ** 2).sum(-1))
     return np.asarray(np.concatenate([scaled.reshape(len(scaled), -1), lengths], axis=1), np.float32)
+
+
+def edge_directions(landmarks: np.ndarray) -> np.ndarray:
+    """Where each of a hand's edges points, which does not depend on how long a person's fingers are.
+
+    Args:
+        landmarks: float (samples, 21, 3); a missing value (NaN) stands at the wrist.
+
+    Returns:
+        float32 (samples, 63): for each of `HAND.edges`, a vector (x, y, z) of length 1; shorter where the edge itself
+        is next to nothing.
+    """
+    points = hand_features(landmarks)[:, :63].reshape(-1, HAND.num_points, 3)
+    start, end = np.array(HAND.edges).T
+    edges = points[:, end] - points[:, start]
+    lengths = np.sqrt((edges**2).sum(-1, keepdims=True))
+    return np.asarray((edges / np.maximum(lengths, LEAST_EDGE)).reshape(len(edges), -1), np.float32)
 
 
 def mediapipe_handedness(handedness: np.ndarray) -> np.ndarray:

@@ -8,7 +8,6 @@ the wheel's face model beside the face; Holistic finds the face from the pose an
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -172,9 +171,7 @@ class HolisticDetector:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

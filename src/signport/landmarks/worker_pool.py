@@ -8,7 +8,6 @@ is killed (their standard input closes), and when one dies it is known at which 
 import base64
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from signport.child_process import answer_pipe, child_environment, leave_interrupts_to_the_parent
 from signport.errors import SignportError
 
 # The status of a file that nothing could be read from, whatever kind of worker looked at it.
@@ -48,11 +48,6 @@ class WorkerKind:
     item: str
 
 
-def child_environment() -> dict[str, str]:
-    """The environment of a Python process that imports from where this one does."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
-
-
 class _WorkerDiedError(Exception):
     """The process of a worker ended before it had answered."""
 
@@ -64,13 +59,12 @@ class _Worker:
         self.retirement: threading.Timer | None = None
         # What the worker and the C++ libraries in it print is kept aside, and told only if the worker dies.
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
-        environment = child_environment()
         self._process = subprocess.Popen(
             [sys.executable, "-m", kind.module, json.dumps(options)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env=environment,
+            env=child_environment(),
         )
 
     def wait_until_ready(self) -> None:
@@ -259,16 +253,14 @@ def serve(start: Callable[[dict[str, Any]], AbstractContextManager[Callable[[str
     Args:
         start: Given the options, opens what answers: a function from a path to its answer.
     """
-    # Ctrl-C reaches the whole process group; it is the parent that decides how this ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Whatever a library prints must not end up among the answers.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
+    leave_interrupts_to_the_parent()
+    answers = answer_pipe()
     with start(json.loads(sys.argv[1])) as answer:
-        answers.write(_READY.decode())
+        answers.write(_READY)
         answers.flush()
         for line in sys.stdin:
-            print(json.dumps(answer(json.loads(line))), file=answers, flush=True)
+            answers.write(json.dumps(answer(json.loads(line))).encode() + b"\n")
+            answers.flush()
 
 
 def encode_points(points: Any) -> str:

@@ -95,6 +95,10 @@ def parity(
 
     Raises:
         SignportError: Unknown target, gate or family; missing, damaged or stale files.
+
+    Examples:
+        >>> report = sp.check_parity("runs/mlp-001", ["desktop", "browser"])  # doctest: +SKIP
+        >>> report.require()  # doctest: +SKIP
     """
     options = options or Options()
     chosen = [target_named(name) for name in dict.fromkeys(targets)]

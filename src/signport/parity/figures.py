@@ -202,3 +202,27 @@ def mean_steps(a: np.ndarray, b: np.ndarray, step: float, output: Literal["proba
     """
     values = (centred_logits(a), centred_logits(b)) if output == "probabilities" else (a.astype(np.float64), b)
     return round(float(np.abs((values[0] - values[1]).mean(axis=0)).max()) / step, 3)
+
+
+def sample_weights(reference: np.ndarray, test_samples: int | None) -> np.ndarray:
+    """How many samples of the test part each golden sample stands for.
+
+    Half of the golden samples are those whose two best classes are closest (see `export.golden.worst_margin_rows`),
+    exactly where models disagree. Counted as they are, they would make any quantized file look twice as bad as it is;
+    weighted like this, shares over the golden samples estimate shares over the test part without bias.
+
+    Args:
+        reference: float32 (samples, outputs).
+        test_samples: Size of the test part; None, or not more than there are golden samples: all weigh 1.
+
+    Returns:
+        float64 (samples,).
+    """
+    weights = np.ones(len(reference))
+    worst = len(reference) // 2
+    if not isinstance(test_samples, int) or test_samples <= len(reference) or reference.shape[1] < 2:
+        return weights
+    ranked = np.sort(reference, axis=1)
+    easier = np.argsort(ranked[:, -1] - ranked[:, -2], kind="stable")[worst:]
+    weights[easier] = (test_samples - worst) / len(easier)
+    return weights

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from signport.errors import SignportError
-from signport.files import read_json, sha256_bytes
+from signport.files import read_object, sha256_bytes
 from signport.landmarks import asset_bundle
 from signport.landmarks.asset_bundle import read_bundle
 
@@ -58,10 +58,10 @@ def describe_model(content: bytes, title: str) -> dict[str, Any]:
     Raises:
         SignportError: Not a TFLite model, or a damaged one.
     """
-    from signport.export.flatbuffer import operator_counts, operators, read_model
+    from signport.export.flatbuffer import operator_counts, operators, read_model, refusing_damaged
     from signport.export.metadata import describe, read_labels
 
-    try:
+    with refusing_damaged(title):
         model = read_model(content, title)
         graph = model.subgraphs[0]
         told = describe(content)
@@ -75,10 +75,6 @@ def describe_model(content: bytes, title: str) -> dict[str, Any]:
             "metadata": {name: value for name, value in told.items() if name != "labels"},
             "labels": read_labels(content),
         }
-    except (struct.error, IndexError, KeyError, TypeError, ValueError, AttributeError, MemoryError) as error:
-        raise SignportError(
-            f"{title}: a damaged TFLite model, probably cut short ({error}); export it again"
-        ) from error
 
 
 def _tensor(tensor: Any) -> dict[str, Any]:
@@ -150,19 +146,19 @@ def _run(path: Path) -> dict[str, Any]:
         raise SignportError(f"{path}: neither run.json nor export/card.json; give a run's folder")
     found: dict[str, Any] = {"training": None, "recipe": None, "export": None, "bundle": None, "parity": None}
     if record.is_file():
-        training = read_json(record)
+        training = read_object(record)
         found["training"] = {key: training.get(key) for key in ("finished", "classes", "cache", "metrics", "versions")}
         found["recipe"] = (
             (path / "recipe.yaml").read_text(encoding="utf-8") if (path / "recipe.yaml").is_file() else None
         )
     if card.is_file():
-        exported = read_json(card)
+        exported = read_object(card)
         found["export"] = {
             key: exported.get(key) for key in ("name", "family", "output", "classes", "files", "metrics")
         }
     if (export / "bundle.json").is_file():
-        found["bundle"] = read_json(export / "bundle.json")
+        found["bundle"] = read_object(export / "bundle.json")
     if (path / "parity" / "parity.json").is_file():
-        report = read_json(path / "parity" / "parity.json")
+        report = read_object(path / "parity" / "parity.json")
         found["parity"] = {key: report.get(key) for key in ("status", "created", "broken", "skipped")}
     return found

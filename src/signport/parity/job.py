@@ -10,9 +10,9 @@ import numpy as np
 from signport.errors import SignportError
 from signport.export.convert import FORMATS
 from signport.export.export_folder import CARD_FILE, TASK_CARD_FILE, TASK_FILE, export_folder
-from signport.export.golden import DAMAGED, GOLDEN_FILE, IMAGES_FILE, Golden, read_golden
+from signport.export.golden import GOLDEN_FILE, IMAGES_FILE, Golden, read_golden
 from signport.export.metadata import LABELS_FILE, read_labels
-from signport.files import read_json, sha256_bytes, sha256_file
+from signport.files import DAMAGED_ARRAY, read_json, read_object, sha256_bytes, sha256_file
 from signport.landmarks.asset_bundle import (
     CANNED_CLASSIFIER,
     CUSTOM_CLASSIFIER,
@@ -22,6 +22,7 @@ from signport.landmarks.asset_bundle import (
     read_bundle,
     require_models,
 )
+from signport.parity.figures import sample_weights
 
 
 @dataclass(frozen=True)
@@ -125,12 +126,19 @@ def load_job(path: str | Path) -> Job:
 
 
 def _read_card(path: Path) -> dict[str, Any]:
-    card: dict[str, Any] = read_json(path)
+    card = read_object(path)
     for key, kind in {"family": str, "output": str, "classes": list, "files": dict, "inputs": list}.items():
-        if not isinstance(card, dict) or not isinstance(card.get(key), kind):
+        if not isinstance(card.get(key), kind):
             raise SignportError(f"{path}: {key}: missing or of the wrong kind; run `signport export` again")
     if not card["files"] or not card["inputs"]:
         raise SignportError(f"{path}: files or inputs are empty; run `signport export` again")
+    named = [("inputs", "name", one) for one in card["inputs"]]
+    named += [("files", key, one) for one in card["files"].values() for key in ("file", "sha256")]
+    for section, key, entry in named:
+        if not isinstance(entry, dict) or not isinstance(entry.get(key), str):
+            raise SignportError(f"{path}: {section}: {key}: missing or no text; run `signport export` again")
+    if not all(isinstance(name, str) for name in card["classes"]) or not isinstance(card.get("metrics", {}), dict):
+        raise SignportError(f"{path}: classes or metrics: of the wrong kind; run `signport export` again")
     return card
 
 
@@ -179,7 +187,7 @@ def _check_golden(path: Path, card: dict[str, Any], golden: Golden) -> None:
             f"{', '.join(names)}; {again}"
         )
     arrays = (*golden.inputs.values(), *golden.answers.values(), golden.output, golden.labels, golden.label_names)
-    sizes = {len(values) for values in (*arrays, golden.edge)}
+    sizes = {len(values) if values.ndim else 0 for values in (*arrays, golden.edge)}
     if len(sizes) != 1 or 0 in sizes or golden.output.ndim != 2 or not (golden.edge == "").any():
         raise SignportError(f"{path}: empty, or its arrays differ in length; {again}")
     if missing := [form for form in card["files"] if form not in golden.answers]:
@@ -194,10 +202,11 @@ def _check_golden(path: Path, card: dict[str, Any], golden: Golden) -> None:
             f"{again}"
         )
     for label, name in zip(golden.labels, golden.label_names, strict=True):
-        if label >= 0 and card["classes"][label] != name:
+        here = card["classes"][label] if label < len(card["classes"]) else "none"
+        if label >= 0 and here != name:
             raise SignportError(
-                f"{path.parent / CARD_FILE}: classes: {label} is {card['classes'][label]!r}, a golden sample of that "
-                f"class is labelled {name!r}: labels are permuted; {again}"
+                f"{path.parent / CARD_FILE}: classes: {label} is {here!r}, a golden sample of that class is labelled "
+                f"{name!r}: labels are permuted; {again}"
             )
 
 
@@ -217,30 +226,6 @@ def _check_labels(export: Path, card: dict[str, Any], files: dict[str, Path]) ->
                 f"{path}: its labels are not those of {CARD_FILE}, from number {differs} on: stale, or permuted; "
                 "run `signport export` again"
             )
-
-
-def sample_weights(reference: np.ndarray, test_samples: int | None) -> np.ndarray:
-    """How many samples of the test part each golden sample stands for.
-
-    Half of the golden samples are those whose two best classes are closest (see `export.golden.worst_margin_rows`),
-    exactly where models disagree. Counted as they are, they would make any quantized file look twice as bad as it is;
-    weighted like this, shares over the golden samples estimate shares over the test part without bias.
-
-    Args:
-        reference: float32 (samples, outputs).
-        test_samples: Size of the test part; None, or not more than there are golden samples: all weigh 1.
-
-    Returns:
-        float64 (samples,).
-    """
-    weights = np.ones(len(reference))
-    worst = len(reference) // 2
-    if not isinstance(test_samples, int) or test_samples <= len(reference) or reference.shape[1] < 2:
-        return weights
-    ranked = np.sort(reference, axis=1)
-    easier = np.argsort(ranked[:, -1] - ranked[:, -2], kind="stable")[worst:]
-    weights[easier] = (test_samples - worst) / len(easier)
-    return weights
 
 
 def _load_task(export: Path, classes: tuple[str, ...]) -> TaskJob | None:
@@ -287,7 +272,7 @@ def _read_images(path: Path, classes: tuple[str, ...]) -> tuple[tuple[bytes, ...
             count = sum(name.startswith("image_") for name in arrays.files)
             images = tuple(arrays[f"image_{number}"].tobytes() for number in range(count))
             indices = [int(index) for index in arrays["label"]]
-    except DAMAGED as error:
+    except DAMAGED_ARRAY as error:
         raise SignportError(f"{path}: damaged golden images ({error}); run `signport export` again") from error
     if len(indices) != count:
         raise SignportError(f"{path}: {count} images but {len(indices)} labels; run `signport export` again")

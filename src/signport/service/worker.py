@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from signport.child_process import answer_pipe, leave_interrupts_to_the_parent
 from signport.errors import SignportError
 from signport.landmarks.topology import HOLISTIC_543, topology_named
 from signport.landmarks.video_file import VideoFile, prepare_decoder
@@ -224,11 +225,8 @@ def _looking(options: LookingOptions) -> Iterator[Callable[[str, bytes], Reply]]
 
 def main() -> None:
     """Answers until standard input ends."""
-    # Ctrl-C reaches the whole process group; it is the service that decides how this ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Whatever a library prints must not end up among the answers.
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+    leave_interrupts_to_the_parent()
+    answers = answer_pipe()
 
     def send(header: dict[str, Any], payload: bytes = b"") -> None:
         answers.write(messages.pack(header, payload))

@@ -8,7 +8,7 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from signport.landmarks.worker_pool import child_environment
+from signport.child_process import child_environment
 from signport.service import messages
 from signport.service.worker import LookingOptions
 
@@ -89,6 +89,9 @@ class WorkerProcess:
             reply = await messages.read_async(self.process.stdout)
         except (asyncio.IncompleteReadError, ConnectionError):
             raise WorkerDiedError(f"exit status {await self.process.wait()}") from None
+        except messages.BrokenMessageError as error:
+            self.kill()
+            raise WorkerDiedError(f"its answer is no message: {error}") from None
         self.answered = time.monotonic()
         return reply
 

@@ -3,20 +3,18 @@
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 import keras
 import numpy as np
 
 from signport.files import read_json, write_bytes, write_json
 from signport.landmarks.topology import topology_named
-from signport.models.registry import predict
 from signport.training.checkpoint import Checkpoints, TrainingState, keras_archive, load_checkpoint
 from signport.training.history_logs import history_logs, write_history
 from signport.training.loop import Examples, Hook, Moment
-from signport.training.metrics import measure
 from signport.training.plots import draw_results
 from signport.training.run import Run
+from signport.training.run_record import held_back_metrics
 from signport.training.trainers import Fitting, fit_model
 from signport.training.workers import Workers
 
@@ -100,19 +98,8 @@ def _finish(run: Run, seconds: float) -> None:
     model.set_weights(best.get_weights())
     write_bytes(run.path / "model.keras", keras_archive(model))
     write_history(run.path, last.history)
-    metrics: dict[str, Any] = {"best_epoch": state.epoch, "epochs": last.epoch}
-    for part in ("validation", "test"):
-        labels = run.labels(part)
-        if len(labels):
-            measured = measure(predict(model, run.inputs(part)), labels, run.classes)
-            metrics[part] = {
-                "accuracy": measured.accuracy,
-                "interval": list(measured.interval),
-                **({"top5_accuracy": measured.top5} if measured.has_top5 else {}),
-                "macro_f1": measured.macro.f1,
-                "samples": measured.samples,
-            }
-            held_back = part
+    parts, measured, held_back = held_back_metrics(run, model)
+    metrics = {"best_epoch": state.epoch, "epochs": last.epoch, **parts}
     draw_results(last.history, state.epoch, measured, run.path / "results.png", run.id, held_back)
     metrics["validation"]["loss"] = state.history[-1]["val_loss"]
     record = {**read_json(run.path / "run.json"), "metrics": metrics, "seconds": round(seconds, 2), "finished": True}

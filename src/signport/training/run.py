@@ -10,13 +10,26 @@ import numpy as np
 from signport.datasets.cache import LandmarkCache
 from signport.datasets.splits import PARTS, Split
 from signport.errors import SignportError
-from signport.files import read_json
+from signport.files import read_object, unfinished
 from signport.models.gates import Gates
 from signport.models.registry import Family, family_named
 from signport.training.recipe import Recipe, load_recipe
 
 if TYPE_CHECKING:
     import keras
+
+# What stands in a run's folder before its `run.json`, with which it can be resumed.
+_BEGINNING = {
+    "base",
+    "cache.json",
+    "cache.parquet",
+    "checkpoints",
+    "preprocess_params.npz",
+    "recipe.yaml",
+    "split.json",
+}
+# What every `run.json` holds; `metrics` only at the end.
+_RECORD = {"classes": list, "cache": dict, "finished": bool, "metrics": dict}
 
 
 class Run:
@@ -32,6 +45,13 @@ class Run:
         id: Its name.
         recipe: The resolved recipe.
         record: What `run.json` says.
+
+    Examples:
+        >>> run = sp.Run.open("runs/mlp-001")
+        >>> run.family.name, run.classes
+        ('mlp', ('A', 'B', 'C', 'None'))
+        >>> run.model().predict(run.inputs("test")["landmarks"], verbose=0).shape[1]
+        4
     """
 
     def __init__(self, path: Path, recipe: Recipe, record: dict[str, Any]):
@@ -53,11 +73,17 @@ class Run:
         """
         path = Path(path).resolve()
         if not (path / "run.json").is_file() or not (path / "recipe.yaml").is_file():
-            raise SignportError(f"{path}: not a run (no run.json and recipe.yaml); make one with `signport train`")
-        record = read_json(path / "run.json")
-        for key in ("classes", "cache", "finished"):
-            if not isinstance(record, dict) or key not in record:
-                raise SignportError(f"{path / 'run.json'}: {key}: missing; this is not the record of a run")
+            why = "no run.json and recipe.yaml" if path.is_dir() else "no such folder"
+            raise SignportError(f"{path}: not a run ({why}); make one with `signport train`")
+        record = read_object(path / "run.json")
+        for key, kind in _RECORD.items():
+            if not isinstance(record.get(key, {} if key == "metrics" else None), kind):
+                raise SignportError(f"{path / 'run.json'}: {key}: missing or of the wrong kind; no record of a run")
+        if not all(isinstance(name, str) for name in record["classes"]):
+            raise SignportError(f"{path / 'run.json'}: classes: one is no text; no record of a run")
+        for key in ("path", "sha256"):
+            if not isinstance(record["cache"].get(key), str) or "\0" in record["cache"][key]:
+                raise SignportError(f"{path / 'run.json'}: cache.{key}: missing or no text; no record of a run")
         if not record["finished"] and not unfinished:
             raise SignportError(
                 f"{path}: this training has not finished; go on with `signport train --resume {path.name}`"
@@ -145,7 +171,11 @@ class Run:
 
     @cached_property
     def _split(self) -> Split:
-        stored = read_json(self.path / "split.json")
+        path = self.path / "split.json"
+        stored = read_object(path)
+        for part in PARTS:
+            if not isinstance(stored.get(part), list) or not all(isinstance(one, str) for one in stored[part]):
+                raise SignportError(f"{path}: {part}: missing, or no list of sample ids; put the run's own one back")
         row_of = {sample_id: row for row, sample_id in enumerate(self.cache().sample_ids)}
         try:
             train, validation, test = (
@@ -153,7 +183,7 @@ class Run:
             )
             return Split(train, validation, test, by=stored["by"])
         except KeyError as error:
-            raise SignportError(f"{self.path / 'split.json'}: {error} is missing in it or in the cache") from error
+            raise SignportError(f"{path}: {error} is missing in it or in the cache") from error
 
     def part(self, part: str) -> LandmarkCache:
         """The samples of `train`, `validation` or `test`, as a cache."""
@@ -168,19 +198,28 @@ class Run:
         return self.part(part).labels
 
 
-def new_run_folder(runs: str | Path, name: str | None, recipe_name: str) -> Path:
+def new_run_folder(runs: str | Path, name: str | None, recipe_name: str, *, restarted: bool = False) -> Path:
     """Makes the folder of a new run: `runs/name`, or `runs/<recipe>-NNN` with the next free number.
+
+    Args:
+        runs: The folder of all runs.
+        name: The run's name.
+        recipe_name: What runs without a name are called after.
+        restarted: Whether the folder may be there with what an earlier start wrote before it was killed; only where
+            that one is known to have ended.
 
     Raises:
         SignportError: A run of that name exists, or the folder cannot be written to.
     """
     runs = Path(runs)
-    if name is not None and (not name or Path(name).name != name):
+    if name is not None and (name in ("", "..") or Path(name).name != name):
         raise SignportError(f"--name {name!r}: a run's name is one folder name, without slashes")
+    if runs.exists() and not runs.is_dir():
+        raise SignportError(f"{runs}: is a file, not a folder; choose another --runs folder")
     try:
         runs.mkdir(parents=True, exist_ok=True)
         if name is not None:
-            (runs / name).mkdir()
+            (runs / name).mkdir(exist_ok=restarted and _never_began(runs / name))
             return (runs / name).resolve()
         taken = [entry.name.removeprefix(f"{recipe_name}-") for entry in runs.glob(f"{recipe_name}-*")]
         number = max((int(suffix) for suffix in taken if suffix.isdigit()), default=0) + 1
@@ -188,10 +227,18 @@ def new_run_folder(runs: str | Path, name: str | None, recipe_name: str) -> Path
         folder.mkdir()
         return folder.resolve()
     except FileExistsError:
-        raise SignportError(
-            f"{runs / (name or '')}: exists already; choose another --name, or go on with --resume"
-        ) from None
+        remedy = "choose another --name, or go on with --resume"
+        if _never_began(runs / (name or "")):
+            remedy = "its training was ended before it began; delete the folder, or start again with --restarted"
+        raise SignportError(f"{runs / (name or '')}: exists already; {remedy}") from None
     except OSError as error:
         raise SignportError(
             f"{runs}: cannot write ({error.strerror}); choose a --runs folder you can write to"
         ) from error
+
+
+def _never_began(folder: Path) -> bool:
+    """Whether a folder holds nothing but what a training writes ahead of `run.json`."""
+    return (
+        folder.is_dir() and {entry.name for entry in folder.iterdir() if entry not in unfinished(folder)} <= _BEGINNING
+    )

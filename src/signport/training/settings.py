@@ -13,6 +13,12 @@ import yaml
 
 from signport.errors import SignportError
 
+# Besides its own errors, PyYAML passes on what Python raises for dates that are none, for numbers of thousands of
+# digits and for a thousand brackets in each other.
+_NO_YAML = (
+    OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, yaml.YAMLError
+)  # fmt: skip
+_DEEPEST = 20
 _TYPE_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
@@ -44,14 +50,28 @@ def read_mapping(path: Path) -> dict[str, Any]:
         SignportError: No such file, no YAML, no mapping, or an undefined variable.
     """
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        _refuse_overgrown(path, text)
+        value = yaml.safe_load(text)
     except FileNotFoundError:
         raise SignportError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SignportError(f"{path}: not readable as YAML ({' '.join(str(error).split())})") from error
+    except _NO_YAML as error:
+        raise SignportError(f"{path}: not readable as YAML ({' '.join(str(error).split())[:200]})") from error
     if not isinstance(value, dict):
-        raise SignportError(f"{path}: holds {type(value).__name__}, expected keys and values")
+        held = "is empty" if value is None else f"holds {type(value).__name__}"
+        raise SignportError(f"{path}: {held}, expected keys and values")
     return expand_variables(value, str(path))
+
+
+def _refuse_overgrown(path: Path, text: str) -> None:
+    """Ten lines of aliases to aliases are a billion values once copied; brackets in brackets take PyYAML forever."""
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise SignportError(f"{path}: has aliases (*name), which are not read; write the values out")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise SignportError(f"{path}: has more than {_DEEPEST} sections or lists in each other; no recipe has")
 
 
 def expand_variables(mapping: dict[str, Any], where: str) -> dict[str, Any]:
@@ -115,8 +135,9 @@ def from_mapping(kind: type[Any], mapping: Mapping[str, Any], where: str, prefix
     values = {}
     for name, value in mapping.items():
         if name not in names:
-            near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.0)
-            did_you_mean = f"did you mean {near[0]!r}?" if near else "this section takes no keys"
+            near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+            keys = f"choose one of: {', '.join(names)}" if names else "this section takes no keys"
+            did_you_mean = f"did you mean {near[0]!r}?" if near else keys
             raise SignportError(f"{_origin(value, where)}: {prefix}{name}: unknown key; {did_you_mean}")
         values[name] = _convert(value, hints[name], where, f"{prefix}{name}")
     try:
@@ -151,7 +172,7 @@ def _scalar(value: Any, hint: Any) -> Any:
     if isinstance(value, TypelessText):
         try:
             value = yaml.safe_load(value)
-        except yaml.YAMLError:
+        except _NO_YAML:
             value = str(value)
     if get_origin(hint) is Literal:
         if value not in get_args(hint) or isinstance(value, bool):
@@ -184,7 +205,7 @@ def _number(value: Any) -> float:
         raise _Mismatch(_TYPE_NAMES[float])
     try:
         return float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise _Mismatch(_TYPE_NAMES[float]) from None
 
 

@@ -1,35 +1,33 @@
 """From a recipe and a landmark cache to a run."""
 
-import platform
 import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import keras
+import numpy as np
 
 from signport.datasets.cache import LandmarkCache
-from signport.datasets.splits import PARTS, Split, part_of_key, split, split_like
+from signport.datasets.splits import Split, part_of_key, split, split_like
 from signport.errors import SignportError
 from signport.files import write_json, write_npz, write_text
+from signport.models.litert import require_runs
 from signport.models.registry import Family, check_topology, family_named
 from signport.training.base_models import EMBEDDER, base_models, write_base_models
 from signport.training.checkpoint import load_model, read_state
 from signport.training.devices import seed_everything
 from signport.training.fit_run import checkpoints_of, fit_run
 from signport.training.history_logs import require_wandb
-from signport.training.loop import compile_model
+from signport.training.optimizer import compile_model
 from signport.training.recipe import Recipe, load_recipe, with_overrides
 from signport.training.run import Run, new_run_folder
+from signport.training.run_record import PARAMETERS, first_record, sample_ids
 from signport.training.trainers import check_trainer
 from signport.training.transfer import copy_matching_weights
 from signport.training.workers import Workers, workers_of
-
-_PARAMETERS = "preprocess_params.npz"
-_VERSIONED = ("signport", "tensorflow", "keras", "numpy", "mediapipe")
 
 
 def train(
@@ -42,6 +40,8 @@ def train(
     init_from: str | Path | None = None,
     base_bundle: str | Path | None = None,
     embedder: str | Path | None = None,
+    parts: Split | None = None,
+    restarted: bool = False,
 ) -> Run:
     """Trains a model; everything about it goes into one new folder.
 
@@ -58,10 +58,21 @@ def train(
         init_from: A run of the same family whose fitting weights are the start (transfer learning).
         base_bundle: A `gesture_recognizer.task` whose embedder a gesture head builds on.
         embedder: An exported `gesture_embedder` run, or a `.tflite`, that a gesture head builds on.
+        parts: A split of `data` instead of one drawn as the recipe says, such as a published one. Where there are too
+            few samples to hold any back, validation rows may be training rows: that chooses the epoch that fits best.
+        restarted: Whether this takes the place of a start of the same name that was killed before it began, and so
+            cannot be resumed.
 
     Raises:
         SignportError: Anything in the recipe, the data or the options that can't be (no run is left behind then), a
             training that fails on its way, or a worker that is missing or lost.
+
+    Examples:
+        >>> run = sp.train("mlp", "hands.parquet", name="quick", overrides=["training.epochs=1"])
+        >>> run.path.name
+        'quick'
+        >>> run.classes
+        ('A', 'B', 'C', 'None')
     """
     recipe = with_overrides(recipe, overrides) if isinstance(recipe, Recipe) else load_recipe(recipe, overrides)
     cache = _cache(recipe, data)
@@ -69,16 +80,17 @@ def train(
     source = None if init_from is None else _source_run(init_from, recipe)
     models = base_models(family, getattr(recipe.model, "embedder", ""), base_bundle, embedder)
     if models:
+        require_runs(models[EMBEDDER], str(base_bundle or embedder or getattr(recipe.model, "embedder", "")))
         recipe = replace(recipe, model=replace(recipe.model, embedder=EMBEDDER))
     check_trainer(recipe, init_from)
     if recipe.logging.wandb:
         require_wandb()
-    parts = _parts(cache, recipe, source, embedder)
+    parts = _parts(cache, recipe, source, embedder) if parts is None else _checked_parts(cache, parts)
 
     with workers_of(recipe.training.strategy, recipe.device) as workers:
         if not workers.is_chief:
             return _go_on(Run.open(workers.agree({})["run"], unfinished=True), recipe, workers)
-        folder = new_run_folder(recipe.runs if runs is None else runs, name, recipe.name)
+        folder = new_run_folder(recipe.runs if runs is None else runs, name, recipe.name, restarted=restarted)
         try:
             return _begin(folder, recipe, cache, parts, models, source, workers)
         except SignportError:
@@ -102,8 +114,8 @@ def _begin(
         cache = cache.write(folder / "cache.parquet")
     write_base_models(folder, models)
     write_text(folder / "recipe.yaml", recipe.to_yaml())
-    run = Run(folder, recipe, _first_record(folder, recipe, cache, parts))
-    write_json(folder / "split.json", _sample_ids(cache, parts))
+    run = Run(folder, recipe, first_record(folder, recipe, cache, parts))
+    write_json(folder / "split.json", sample_ids(cache, parts))
     with workers.device(recipe.device):
         seed_everything(recipe.seed)
         model = run.family.build(run.config, len(cache.classes))
@@ -129,11 +141,11 @@ def _begin(
 
 def _adapt(run: Run, model: keras.Model, source: Run | None) -> None:
     """Gives the model what it takes from its training inputs, such as their mean, and keeps that as a file too."""
-    if source is not None and (source.path / _PARAMETERS).is_file():
+    if source is not None and (source.path / PARAMETERS).is_file():
         # The weights that were copied go with the source's own parameters, which were copied with them.
-        shutil.copyfile(source.path / _PARAMETERS, run.path / _PARAMETERS)
+        shutil.copyfile(source.path / PARAMETERS, run.path / PARAMETERS)
     elif run.family.adapt is not None:
-        write_npz(run.path / _PARAMETERS, run.family.adapt(model, run.inputs("train")))
+        write_npz(run.path / PARAMETERS, run.family.adapt(model, run.inputs("train")))
 
 
 def resume(
@@ -154,6 +166,12 @@ def resume(
     Raises:
         SignportError: Not a run, finished already, or recipe, data or checkpoint are not the run's own; or a worker is
             missing or lost.
+
+    Examples:
+        >>> sp.resume("runs/mlp-001")
+        Traceback (most recent call last):
+            ...
+        signport.errors.SignportError: ... this training has finished; start another from it with --init-from mlp-001
     """
     run = Run.open(path, unfinished=True)
     if run.record["finished"]:
@@ -238,31 +256,15 @@ def _parts(cache: LandmarkCache, recipe: Recipe, source: Run | None, embedder: s
     return inherited or split(cache, recipe.data.validation, recipe.data.test, recipe.seed, recipe.data.split_by)
 
 
-def _first_record(folder: Path, recipe: Recipe, cache: LandmarkCache, parts: Split) -> dict[str, Any]:
-    assert cache.path is not None  # train() has just written it
-    path = cache.path.resolve()
-    inside = path.is_relative_to(folder)
-    return {
-        "id": folder.name,
-        "finished": False,
-        "family": recipe.family,
-        "recipe": recipe.name,
-        "recipe_digest": recipe.digest,
-        "seed": recipe.seed,
-        "classes": list(cache.classes),
-        "cache": {
-            "path": str(path.relative_to(folder) if inside else path),
-            "sha256": cache.digest,
-            "samples": len(cache),
-        },
-        "split": {"by": parts.by, **{part: len(parts.rows(part)) for part in PARTS}},
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONED}},
-    }
-
-
-def _sample_ids(cache: LandmarkCache, parts: Split) -> dict[str, Any]:
-    ids = cache.sample_ids
-    return {"by": parts.by, **{part: [ids[row] for row in parts.rows(part)] for part in PARTS}}
+def _checked_parts(cache: LandmarkCache, parts: Split) -> Split:
+    learned_from = np.union1d(parts.train, parts.validation)
+    if seen := np.intersect1d(parts.test, learned_from).tolist():
+        raise SignportError(f"parts: test row {seen[0]} is a training or validation row too; take it out of one")
+    if lacking := set(range(len(cache.classes))) - set(cache.labels[parts.train].tolist()):
+        raise SignportError(f"parts: no training row of class {cache.classes[min(lacking)]!r}; add some")
+    if not len(parts.validation):
+        raise SignportError("parts: no validation row; give some, or the training rows themselves")
+    return parts
 
 
 def _loss(recipe: Recipe) -> keras.losses.Loss:

@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from signport.errors import SignportError
 from signport.landmarks.mediapipe_runtime import quiet_native_log
-from signport.training.cluster import Cluster, Meeting
+from signport.training.cluster import Cluster
 from signport.training.devices import on_device, require_gpu
+from signport.training.meeting import Meeting
 
 # How TensorFlow's messages name a worker that is gone.
 _TASK = re.compile(r"/task:(\d+)")

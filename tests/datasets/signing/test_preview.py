@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 from tests.run_cli import run_cli
 
-from signport.datasets.cache import CacheHeader, LandmarkCache, Sample
+from signport.datasets.cache import LandmarkCache
+from signport.datasets.cache_header import CacheHeader
+from signport.datasets.sample import Sample
 from signport.datasets.signing import render_signs
 from signport.datasets.signing.preview import draw_preview
 from signport.errors import SignportError

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from signport.files import sha256_bytes
 
+# Where a JVM module gets the constants of package com.example, and where its models lie.
+KOTLIN = "src/main/kotlin/com/example/MlpModel.kt"
+MODELS = "src/main/resources/models"
 CLASSES = ("A", "B", "None")
 # A quarter of a module's tree each: what marks it, and where its models go. A mark that ends in / is a folder.
 LAYOUTS = {
@@ -67,3 +70,12 @@ def write_card(run: Path, card: dict) -> None:
 
 def files_below(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() or path.is_symlink())
+
+
+def actions(placed):
+    return {one.path.name: one.action for one in placed}
+
+
+def only(placed, action):
+    (found,) = [one for one in placed if one.action == action]
+    return found

@@ -2,17 +2,13 @@
 
 import shutil
 import tempfile
-import threading
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
-from tests.drawn_hands import drawn_hand
-from tests.parity.adb_device.phone import PROPERTIES, Phone
-from tests.parity.adb_device.private_adb import own_adb
-from tests.parity.faked_run import add_task, fresh_clip_run, fresh_run, reseal
+from tests.parity.adb_device.phone import Phone
+from tests.parity.android.on_phone import QUICK, REAL, assert_like_this_machines, assert_nothing_left
+from tests.parity.faked_run import fresh_clip_run, reseal
 from tests.parity.faults import edited
 
 from signport.errors import SignportError
@@ -24,31 +20,8 @@ from signport.parity.android import target as android
 from signport.parity.android.adb import choose_device
 from signport.parity.android.device import Device
 from signport.parity.android.phone import DeviceFolder
-from signport.parity.answers import AS_IT_SHIPS, Options
 from signport.parity.arm64 import root as arm64_root
-from signport.parity.browser.page_http import page_is_built
-from signport.parity.browser.process import find_browser
-from signport.parity.figures import output_step, steps_apart
 from signport.parity.job import load_job
-from signport.parity.worker_runs import run_runtime
-
-QUICK = Options(threads=(1,), repeats=3, warm_up=1, timeout_s=120)
-REAL = {name: value for name, value in PROPERTIES.items() if "qemu" not in name}
-
-
-@pytest.fixture(scope="module")
-def adb(tmp_path_factory):
-    with own_adb(tmp_path_factory.mktemp("adb")) as adb:
-        yield adb
-
-
-@pytest.fixture(autouse=True)
-def scratch(tmp_path, monkeypatch):
-    """Where this process puts its temporary folders, so that what is left of them is seen."""
-    folder = tmp_path / "scratch"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
 
 
 @pytest.fixture
@@ -59,36 +32,6 @@ def bundle():
         return android_bundle.find_bundle()
     except SignportError as error:
         pytest.skip(str(error))
-
-
-@pytest.fixture
-def phone(tmp_path):
-    return Phone(tmp_path / "phone")
-
-
-@pytest.fixture
-def daemon(adb, phone):
-    with adb.plugged(phone) as daemon:
-        yield daemon
-
-
-@pytest.fixture
-def browsing_daemon(adb, tmp_path):
-    browser = find_browser()
-    if browser is None or not page_is_built():
-        pytest.skip("no Chromium, or the page is not built; `make setup-targets browser-page`")
-    with adb.plugged(Phone(tmp_path / "phone", browser=browser)) as daemon:
-        yield daemon
-
-
-@pytest.fixture
-def run(tmp_path_factory, tmp_path):
-    return fresh_run(tmp_path_factory, tmp_path)
-
-
-@pytest.fixture
-def job(run):
-    return load_job(run)
 
 
 @pytest.fixture
@@ -104,26 +47,6 @@ def never_back(monkeypatch):
 
 def _native(job, options=QUICK):
     return android.run(job, options)[0]
-
-
-def _assert_like_this_machines(job, files):
-    here = run_runtime("compiled-model", job, QUICK, remedy="")
-    assert list(files) == list(job.files)
-    for form, answer in files.items():
-        assert answer.status == "ran", f"{form}: {answer.reason}"
-        if form == "int8":
-            step = output_step(job.files[form].read_bytes())
-            assert steps_apart(answer.output, here.files[form].output, step, job.output) <= 1
-        else:
-            np.testing.assert_allclose(answer.output, here.files[form].output, rtol=0, atol=1e-5)
-        assert answer.sha256 == sha256_file(job.files[form])
-
-
-def _assert_nothing_left(daemon):
-    assert daemon.wait_for_services()
-    assert list(daemon.phone.storage.iterdir()) == []
-    assert daemon.reversed_ports() == []
-    assert list(Path(tempfile.gettempdir()).glob("signport-android-*")) == []
 
 
 def _at_file(form, action):
@@ -142,7 +65,7 @@ def test_the_native_route_answers_as_this_machine_does_and_reports_no_times_of_a
 ):
     answers = _native(job)
     assert (answers.runtime, answers.status, answers.reason) == ("native litert", "ran", "")
-    _assert_like_this_machines(job, answers.files)
+    assert_like_this_machines(job, answers.files)
     assert answers.version == "2.3.0"
     assert answers.device["phone"] == "signport adb_device (qemu-aarch64 cortex-a76)"
     assert answers.device["android"] == "14"
@@ -150,7 +73,7 @@ def test_the_native_route_answers_as_this_machine_does_and_reports_no_times_of_a
     assert answers.peak_memory_bytes is None
     for answer in answers.files.values():
         assert (answer.latency, answer.load_ms, answer.delegated) == ({}, None, 1.0)
-    _assert_nothing_left(daemon)
+    assert_nothing_left(daemon)
 
 
 def test_a_phone_that_is_none_of_an_emulator_reports_its_times(bundle, adb, tmp_path, job, only_native):
@@ -170,7 +93,7 @@ def test_clips_are_answered_alike_and_what_xnnpack_leaves_over_is_told(
 ):
     job = load_job(fresh_clip_run(tmp_path_factory, tmp_path))
     answers = _native(job)
-    _assert_like_this_machines(job, answers.files)
+    assert_like_this_machines(job, answers.files)
     assert 0 < answers.files["float32"].delegated < 1
 
 
@@ -219,7 +142,7 @@ def test_a_runner_that_arrives_with_an_error_is_not_started(bundle, daemon, phon
     assert (answers.status, answers.files) == ("failed", {})
     assert answers.reason.startswith(f"{name}: arrived on the phone with errors")
     assert not [command for command in phone.ran if "./runner" in command]
-    _assert_nothing_left(daemon)
+    assert_nothing_left(daemon)
 
 
 def test_a_phone_that_goes_away_during_the_push_fails_and_leaves_nothing_here(bundle, daemon, phone, job, never_back):
@@ -255,7 +178,7 @@ def test_what_is_on_a_phone_is_removed_when_its_cable_is_back(bundle, daemon, ph
     answers = _native(job)
     assert answers.files["float16"].status == "failed"
     assert answers.reason == ""
-    _assert_nothing_left(daemon)
+    assert_nothing_left(daemon)
 
 
 def test_a_run_that_is_interrupted_leaves_nothing_on_the_phone(bundle, daemon, job, monkeypatch, only_native):
@@ -265,7 +188,7 @@ def test_a_run_that_is_interrupted_leaves_nothing_on_the_phone(bundle, daemon, j
     monkeypatch.setattr(DeviceFolder, "run", interrupted)
     with pytest.raises(KeyboardInterrupt):
         android.run(job, QUICK)
-    _assert_nothing_left(daemon)
+    assert_nothing_left(daemon)
 
 
 def test_a_runner_that_takes_too_long_is_ended(bundle, adb, tmp_path, job, monkeypatch, only_native):
@@ -274,7 +197,7 @@ def test_a_runner_that_takes_too_long_is_ended(bundle, adb, tmp_path, job, monke
     with adb.plugged(Phone(tmp_path / "phone", properties=REAL)) as daemon:
         answers = _native(one_file, replace(QUICK, repeats=10**6, measure_s=600, timeout_s=0))
         assert answers.files["int8"].reason == "no end after 1 s"
-        _assert_nothing_left(daemon)
+        assert_nothing_left(daemon)
 
 
 def test_a_crash_of_the_runner_is_told_by_its_signal(bundle, daemon, job, monkeypatch, only_native):
@@ -311,72 +234,6 @@ def test_without_a_phone_both_routes_are_skipped_and_with_two_one_must_be_chosen
         pytest.raises(SignportError, match=f"--serial: .*{two.serial}"),
     ):
         android.run(job, QUICK)
-
-
-def _only_chrome(monkeypatch, *variants):
-    monkeypatch.setattr(android_native, "run_native", lambda *_: None)
-    monkeypatch.setattr(android_chrome, "run_chrome", partial(android_chrome.run_chrome, variants=variants))
-    monkeypatch.setattr(android.Facts, "in_answers", _in_answers(android.Facts.in_answers))
-
-
-def _in_answers(original):
-    return lambda facts, answers: answers and original(facts, answers)
-
-
-@pytest.mark.slow
-def test_the_page_in_the_phones_chrome_answers_as_this_machine_does(browsing_daemon, job, monkeypatch):
-    _only_chrome(monkeypatch, "wasm", "wasm threads")
-    _, plain, threads = android.run(job, QUICK)
-    assert [one.runtime for one in (plain, threads)] == ["chrome: litert-js wasm", "chrome: litert-js wasm threads"]
-    for one in (plain, threads):
-        assert (one.status, one.reason) == ("ran", "")
-        _assert_like_this_machines(job, one.files)
-        assert one.emulated.startswith("no phone")
-        assert {answer.load_ms for answer in one.files.values()} == {None}
-        assert one.device["cross-origin isolated"] == "yes"
-        assert one.device["chrome"] == "1.2.3.4"
-    assert len(browsing_daemon.phone.opened_urls()) == 1
-    assert any(
-        command.endswith("-p com.android.chrome); echo signport-status=$?") for command in browsing_daemon.phone.ran
-    )
-    _assert_nothing_left(browsing_daemon)
-
-
-@pytest.mark.slow
-def test_a_task_goes_by_the_phones_chrome(browsing_daemon, run, monkeypatch):
-    add_task(run, [drawn_hand(spread=spread) for spread in (0.8, 1.2)], [1, 2])
-    _only_chrome(monkeypatch, "tasks-vision")
-    _, answers = android.run(load_job(run), QUICK)
-    assert (answers.runtime, answers.status) == ("chrome: tasks-vision", "ran")
-    assert (answers.task.status, answers.task.reason) == ("ran", "")
-    assert answers.task.modes == ("IMAGE", "VIDEO", AS_IT_SHIPS)
-    assert answers.task.sha256 == sha256_file(run / "export/gesture_recognizer.task")
-    assert answers.task.latency is None
-    hands = [hand for hand in answers.task.hands if hand.mode == "IMAGE"]
-    assert [hand.found for hand in hands] == [True, True]
-    assert all(abs(hand.score - max(hand.own)) < 1e-3 for hand in hands)
-
-
-@pytest.mark.slow
-def test_a_phone_that_goes_away_while_the_page_runs_fails_and_does_not_hang(browsing_daemon, job, monkeypatch):
-    _only_chrome(monkeypatch, "wasm")
-    phone = browsing_daemon.phone
-    phone.on_command = lambda command: (
-        threading.Timer(0.2, browsing_daemon.vanish).start() if "am start" in command else None
-    )
-    _, answers = android.run(job, QUICK)
-    assert answers.status == "failed"
-    assert "went away" in answers.reason
-
-
-def test_a_phone_without_a_browser_skips_the_page(daemon, job, monkeypatch):
-    if not page_is_built():
-        pytest.skip("the page is not built; `make browser-page`")
-    _only_chrome(monkeypatch, "wasm")
-    _, answers = android.run(job, QUICK)
-    assert (answers.runtime, answers.status) == ("chrome", "skipped")
-    assert "does not open web addresses (Error: Activity not started" in answers.reason
-    assert daemon.reversed_ports() == []
 
 
 def test_a_bundle_of_other_sources_or_with_a_changed_file_is_not_used(bundle, tmp_path, monkeypatch):

@@ -77,6 +77,11 @@ def render_hands(
 
     Raises:
         SignportError: A bad argument, a folder that holds something else, or a class in which no hand was found.
+
+    Examples:
+        >>> hands = sp.render_hands("rendered", classes="digits", per_class=1, size=128)
+        >>> hands.cache.topology.name
+        'hand'
     """
     from signport.datasets.rendered.pictures import Drawing, draw_missing
     from signport.datasets.rendered.truth import write_tables
@@ -146,8 +151,9 @@ def _detect(
     if fresh or not landmarks.exists():
         # A sheet of an earlier run is an image too, but none to capture.
         sheet.unlink(missing_ok=True)
+        # Without a second look, so that the rates are those of an app, which looks at a picture once.
         cache = capture_images(
-            folder, landmarks, min_detection_confidence=_MIN_CONFIDENCE, workers=workers, classes=classes
+            folder, landmarks, min_detection_confidence=_MIN_CONFIDENCE, workers=workers, border=0.0, classes=classes
         )
     else:
         cache = LandmarkCache.read(landmarks)

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import queue
-import signal
 import subprocess
 import sys
 import threading
@@ -15,11 +14,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from signport.child_process import child_environment, leave_interrupts_to_the_parent
 from signport.datasets.rendered.handshapes import vocabulary
 from signport.datasets.rendered.scene import Scene, make_scene
 from signport.datasets.rendered.signer import signer_name
 from signport.errors import SignportError
-from signport.landmarks.worker_pool import child_environment
 from signport.progress import track
 
 _DRAWN = "drawn"
@@ -134,8 +133,7 @@ def _forward(worker: "subprocess.Popen[str]", lines: "queue.SimpleQueue[str | No
 
 def main() -> None:
     """Entry point of a worker: a job on standard input, a line a picture on standard output."""
-    # Ctrl-C reaches the whole process group; it is the parent that decides how this ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_interrupts_to_the_parent()
     job = json.load(sys.stdin)
     try:
         for _ in draw_pictures(Path(job["folder"]), Drawing(**job["drawing"]), job["tasks"]):

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FINGERS = ("thumb", "index", "middle", "ring", "pinky")
-
 # A plausible adult hand, about 19 cm long. Set by eye, not taken from a survey: judged by how renders look and by how
 # closely MediaPipe's landmarks fall on these joints. `signer` varies them from person to person.
 _KNUCKLES = np.array([[2.6, 8.8, 0.0], [0.6, 9.1, -0.2], [-1.3, 8.6, -0.1], [-3.0, 7.7, 0.2]])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from signport.errors import SignportError
-from signport.files import atomic_file
+from signport.files import atomic_file, check_writable
 from signport.landmarks.topology import HAND, Topology
 from signport.progress import track
 
@@ -48,6 +48,7 @@ def check_preview_path(path: Path) -> None:
     """
     if path.suffix.lower() not in _SUFFIXES:
         raise SignportError(f"{path}: a preview is a {' or '.join(_SUFFIXES)} file; call it {path.stem}.gif")
+    check_writable(path)
 
 
 def draw_preview(cache: "LandmarkCache", path: str | Path, samples: Sequence[str] = ()) -> Path:

@@ -17,7 +17,8 @@ from signport.landmarks.topology import ISL_136, TOPOLOGIES, Topology, topology_
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from signport.datasets.cache import LandmarkCache, Sample
+    from signport.datasets.cache import LandmarkCache
+    from signport.datasets.sample import Sample
 
 # Raise it when the same arguments begin to give other landmarks, so that old and new caches tell themselves apart.
 EXTRACTOR, VERSION = "kinematic signers", "1"
@@ -58,14 +59,14 @@ def render_signs(
     Raises:
         SignportError: A bad argument, or a file that cannot be written.
 
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     cache = render_signs(f"{folder}/signs.parquet", classes=2, signers=1, takes=1)
+    Examples:
+        >>> cache = sp.render_signs("signs.parquet", classes=2, signers=1, takes=1)
         >>> cache.sample_ids
         ['sign_00/signer_00/take_0', 'sign_01/signer_00/take_0']
     """
-    from signport.datasets.cache import CacheHeader, LandmarkCache, check_cache_path
+    from signport.datasets.cache import LandmarkCache
+    from signport.datasets.cache_header import CacheHeader
+    from signport.datasets.cache_store import check_cache_path
     from signport.progress import track
 
     output = Path(output)
@@ -107,7 +108,7 @@ def make_clip(sign: Sign, signer: Signer, seed: int, signer_number: int, take: i
 def _samples(
     signs: tuple[Sign, ...], signers: int, takes: int, seed: int, frame_rate: float, layout: Topology
 ) -> "Iterator[Sample]":
-    from signport.datasets.cache import Sample
+    from signport.datasets.sample import Sample
 
     columns = layout.indices_in(ISL_136)
     people = [make_signer(seed, number) for number in range(signers)]

@@ -14,13 +14,11 @@ from signport.export.app.place import Place
 from signport.export.app.run_model import TASK, ModelFile, RunModel
 from signport.export.convert import FORMATS
 from signport.export.export_folder import CARD_FILE
-from signport.files import sha256_bytes
+from signport.files import sha256_bytes, unfinished
 
 _PACKAGE = re.compile(r"^package (\S+)\r?$", re.MULTILINE)
 # The JVM's limit for a method, which an enum of labels fills between 2,500 and 3,000 of them (Kotlin 2.2.21).
 _MOST_LABELS = 2500
-# What `signport.files.atomic_file` calls a file that is not whole yet.
-_UNFINISHED = "[a-z0-9_]" * 8
 
 
 @dataclass(frozen=True)
@@ -169,7 +167,7 @@ def _described_by_card(path: Path, sha256: str) -> str:
 
 def _unfinished(contents: Mapping[Path, bytes]) -> Iterator[Placed]:
     """What a killed call left behind: never read by anything, but packed with the app's resources."""
-    for target in contents:
-        for path in sorted(target.parent.glob(f".{target.stem}.{_UNFINISHED}{target.suffix}")):
-            why = "looks like what an interrupted call left behind; delete it"
+    for folder in sorted({target.parent for target in contents}):
+        for path in unfinished(folder):
+            why = "an interrupted call left it behind; the next `signport embed` removes it"
             yield Placed(path, "left alone", path.lstat().st_size, why=why)

@@ -5,7 +5,6 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from signport.errors import SignportError
@@ -118,9 +117,7 @@ class DeviceFolder:
             raise SignportError(f"{self._device.serial}: {self.path}: cannot be made: {ended.last_line}")
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._remove()
 
     def push(self, files: Sequence[Path]) -> dict[str, str]:

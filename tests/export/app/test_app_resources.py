@@ -4,7 +4,18 @@ import subprocess
 import sys
 
 import pytest
-from tests.export.app.exported_run import LAYOUTS, exported_run, files_below, mark, read_card, write_card
+from tests.export.app.exported_run import (
+    KOTLIN,
+    LAYOUTS,
+    MODELS,
+    actions,
+    exported_run,
+    files_below,
+    mark,
+    only,
+    read_card,
+    write_card,
+)
 from tests.parity.faked_run import add_task, fresh_run
 
 from signport import files
@@ -13,8 +24,6 @@ from signport.export.app_resources import embed
 from signport.files import sha256_bytes
 from signport.landmarks.asset_bundle import LANDMARKER, RECOGNIZER, read_bundle
 
-_KOTLIN = "src/main/kotlin/com/example/MlpModel.kt"
-_MODELS = "src/main/resources/models"
 # Ends as a kill does, when two files are in their places.
 _KILLED = """
 import os, sys
@@ -32,39 +41,6 @@ def killed(self, target):
 Path.replace = killed
 embed(sys.argv[1], sys.argv[2], package="com.example")
 """
-
-
-@pytest.fixture
-def run(tmp_path):
-    return exported_run(tmp_path / "mlp-001")
-
-
-@pytest.fixture
-def other(tmp_path):
-    return exported_run(tmp_path / "mlp-002", classes=("X", "Y"))
-
-
-@pytest.fixture
-def app(tmp_path):
-    """A JVM module."""
-    mark(tmp_path, "app/src/main/resources/")
-    return tmp_path / "app"
-
-
-@pytest.fixture
-def outside(tmp_path):
-    folder = tmp_path / "outside"
-    folder.mkdir()
-    return folder
-
-
-def _actions(placed):
-    return {one.path.name: one.action for one in placed}
-
-
-def _only(placed, action):
-    (found,) = [one for one in placed if one.action == action]
-    return found
 
 
 def _times(app):
@@ -102,23 +78,23 @@ def test_every_layout_gets_model_labels_card_and_constants(run, tmp_path, layout
 
 
 def test_a_second_call_touches_nothing(run, app):
-    assert set(_actions(embed(run, app, package="com.example")).values()) == {"added"}
+    assert set(actions(embed(run, app, package="com.example")).values()) == {"added"}
     before = _times(app)
-    assert set(_actions(embed(run, app, package="com.example")).values()) == {"already up to date"}
+    assert set(actions(embed(run, app, package="com.example")).values()) == {"already up to date"}
     assert _times(app) == before
 
 
 def test_line_ends_of_a_checkout_are_no_difference(run, app):
     embed(run, app, package="com.example")
-    for name in (_KOTLIN, f"{_MODELS}/mlp/labels.txt"):
+    for name in (KOTLIN, f"{MODELS}/mlp/labels.txt"):
         (app / name).write_bytes((app / name).read_bytes().replace(b"\n", b"\r\n"))
-    assert set(_actions(embed(run, app, package="com.example")).values()) == {"already up to date"}
-    assert "left alone" not in _actions(embed(run, app)).values()
+    assert set(actions(embed(run, app, package="com.example")).values()) == {"already up to date"}
+    assert "left alone" not in actions(embed(run, app)).values()
 
 
 def test_another_model_is_replaced_and_both_are_named(run, other, app):
     embed(run, app)
-    placed = _only([one for one in embed(other, app) if one.model], "replaced")
+    placed = only([one for one in embed(other, app) if one.model], "replaced")
     old, new = (sha256_bytes(f"mlp-00{n} in int8".encode())[:12] for n in (1, 2))
     assert placed.before == f"run mlp-001, signport 0.1.0, sha256 {old}…"
     assert placed.model == f"run mlp-002, signport 0.1.0, sha256 {new}…"
@@ -128,18 +104,18 @@ def test_another_model_is_replaced_and_both_are_named(run, other, app):
 
 @pytest.mark.parametrize("card", [None, "no JSON", "[]", '{"files": {}}'])
 def test_a_model_that_no_card_describes_is_named_by_its_digest(run, app, card):
-    model = mark(app, f"{_MODELS}/mlp/model_int8.tflite", "by hand")
+    model = mark(app, f"{MODELS}/mlp/model_int8.tflite", "by hand")
     if card is not None:
-        mark(app, f"{_MODELS}/mlp/card.json", card)
-    placed = _only([one for one in embed(run, app) if one.model], "replaced")
+        mark(app, f"{MODELS}/mlp/card.json", card)
+    placed = only([one for one in embed(run, app) if one.model], "replaced")
     assert placed.before == f"sha256 {sha256_bytes(b'by hand')[:12]}…"
     assert model.read_bytes() == b"mlp-001 in int8"
 
 
 def test_a_model_that_was_swapped_by_hand_is_not_called_by_its_cards_name(run, other, app):
     embed(run, app)
-    (app / _MODELS / "mlp/model_int8.tflite").write_bytes(b"by hand")
-    placed = _only([one for one in embed(other, app) if one.model], "replaced")
+    (app / MODELS / "mlp/model_int8.tflite").write_bytes(b"by hand")
+    placed = only([one for one in embed(other, app) if one.model], "replaced")
     assert placed.before == f"sha256 {sha256_bytes(b'by hand')[:12]}…"
 
 
@@ -155,8 +131,8 @@ def test_families_and_the_bundle_lie_side_by_side(run, app, tmp_path):
     head = exported_run(tmp_path / "head-001", "gesture_head", task=True)
     embed(run, app)
     embed(head, app, formats=["task", "float16"])
-    assert set(_actions(embed(run, app)).values()) == {"already up to date"}
-    assert files_below(app / _MODELS) == [
+    assert set(actions(embed(run, app)).values()) == {"already up to date"}
+    assert files_below(app / MODELS) == [
         "card.json",
         "gesture_head/card.json",
         "gesture_head/labels.txt",
@@ -172,30 +148,30 @@ def test_families_and_the_bundle_lie_side_by_side(run, app, tmp_path):
 def test_constants_describe_all_that_the_app_holds_of_the_run(run, other, app):
     embed(run, app, formats=["int8"], package="com.example")
     embed(run, app, formats=["float16"], package="com.example")
-    text = (app / _KOTLIN).read_text()
+    text = (app / KOTLIN).read_text()
     assert "object Int8 {" in text
     assert "object Float16 {" in text
-    assert set(_actions(embed(run, app, formats=["int8"], package="com.example")).values()) == {"already up to date"}
+    assert set(actions(embed(run, app, formats=["int8"], package="com.example")).values()) == {"already up to date"}
     embed(other, app, formats=["int8"], package="com.example")
-    assert "object Float16 {" not in (app / _KOTLIN).read_text()
+    assert "object Float16 {" not in (app / KOTLIN).read_text()
 
 
 def test_a_format_of_another_run_is_left_alone_but_named(run, other, app):
     embed(run, app, formats=["int8", "float16"])
-    left = _only(embed(other, app), "left alone")
+    left = only(embed(other, app), "left alone")
     assert left.path.name == "model_float16.tflite"
     assert "embed it too with --format float16, or delete it" in left.why
     assert left.differs
     assert left.path.read_bytes() == b"mlp-001 in float16"
     embed(other, app, formats=["float16"])
-    assert "left alone" not in _actions(embed(other, app)).values()
+    assert "left alone" not in actions(embed(other, app)).values()
 
 
 def test_constants_that_no_longer_fit_are_named_with_their_package(run, other, app):
     embed(run, app, package="com.example")
-    assert "left alone" not in _actions(embed(run, app)).values()
-    left = _only(embed(other, app), "left alone")
-    assert left.path == app / _KOTLIN
+    assert "left alone" not in actions(embed(run, app)).values()
+    left = only(embed(other, app), "left alone")
+    assert left.path == app / KOTLIN
     assert left.why.endswith("embed again with --package com.example")
     assert left.differs
 
@@ -203,66 +179,10 @@ def test_constants_that_no_longer_fit_are_named_with_their_package(run, other, a
 def test_constants_in_an_earlier_package_are_named(run, app):
     embed(run, app, package="com.example")
     mark(app, "src/main/kotlin/com/own/MlpModel.kt", "package com.own\n")
-    left = _only(embed(run, app, package="com.example.signs"), "left alone")
-    assert left.path == app / _KOTLIN
+    left = only(embed(run, app, package="com.example.signs"), "left alone")
+    assert left.path == app / KOTLIN
     assert "in package com.example; delete it if nothing uses it" in left.why
     assert not left.differs
-
-
-@pytest.mark.parametrize("link", ["src", "src/main", "src/main/resources", _MODELS, f"{_MODELS}/mlp"])
-def test_no_link_leads_out_of_the_app(run, tmp_path, outside, link):
-    app = tmp_path / "linked"
-    mark(app, "x/")
-    (outside / "main/resources/models/mlp").mkdir(parents=True)
-    (outside / "resources/models").mkdir(parents=True)
-    mark(app, f"{link}/")
-    (app / link).rmdir()
-    (app / link).symlink_to(outside)
-    with pytest.raises(SignportError, match="lies outside the app"):
-        embed(run, app, into=_MODELS)
-    assert files_below(outside) == []
-
-
-@pytest.mark.parametrize("link", ["src/main/kotlin", "src/main/kotlin/com"])
-def test_constants_are_not_written_through_a_link_out_of_the_app(run, app, outside, link):
-    (app / link).parent.mkdir(parents=True, exist_ok=True)
-    (app / link).symlink_to(outside)
-    with pytest.raises(SignportError, match="lies outside the app"):
-        embed(run, app, package="com.example")
-    assert files_below(outside) == []
-    assert files_below(app) == [link]
-
-
-@pytest.mark.parametrize("content", [b"precious", b"mlp-001 in int8", None])
-def test_a_file_that_is_a_link_is_replaced_not_followed(run, app, outside, content):
-    link, target = app / _MODELS / "mlp/model_int8.tflite", outside / "model.tflite"
-    link.parent.mkdir(parents=True)
-    link.symlink_to(target)
-    if content is not None:
-        target.write_bytes(content)
-    placed = _only(embed(run, app), "replaced")
-    assert placed.before == f"a link to {target}"
-    assert not link.is_symlink()
-    assert link.read_bytes() == b"mlp-001 in int8"
-    assert (target.read_bytes() if content is not None else None) == content
-    assert target.exists() == (content is not None)
-
-
-def test_a_file_shared_by_a_hard_link_is_not_written_through(run, app, outside):
-    mark(app, f"{_MODELS}/mlp/")
-    (outside / "labels.txt").write_text("mine")
-    (app / _MODELS / "mlp/labels.txt").hardlink_to(outside / "labels.txt")
-    embed(run, app)
-    assert (outside / "labels.txt").read_text() == "mine"
-
-
-def test_a_link_within_the_app_is_followed(run, app):
-    mark(app, "shared/models/")
-    (app / _MODELS).symlink_to(app / "shared/models")
-    embed(run, app, package="com.example")
-    assert "mlp/model_int8.tflite" in files_below(app / "shared/models")
-    assert '"models/mlp/model_int8.tflite"' in (app / _KOTLIN).read_text()
-    assert set(_actions(embed(run, app, package="com.example")).values()) == {"already up to date"}
 
 
 def test_a_stale_file_is_refused_before_anything_is_written(run, app):
@@ -294,16 +214,16 @@ def test_after_a_kill_files_are_whole_and_a_second_call_completes(run, other, ap
     embed(run, app, package="com.example")
     embed_alone = {path.name for path in app.rglob("*") if path.is_file()}
     assert subprocess.run([sys.executable, "-c", _KILLED, other, app], check=False).returncode == 9
-    assert (app / _MODELS / "mlp/model_int8.tflite").read_bytes() == b"mlp-002 in int8"
-    assert (app / _MODELS / "mlp/labels.txt").read_text() == "X\nY\n"
-    assert read_card(run)["name"] in (app / _MODELS / "mlp/card.json").read_text()
-    left = [one for one in embed(other, app, package="com.example") if one.action == "left alone"]
+    assert (app / MODELS / "mlp/model_int8.tflite").read_bytes() == b"mlp-002 in int8"
+    assert (app / MODELS / "mlp/labels.txt").read_text() == "X\nY\n"
+    assert read_card(run)["name"] in (app / MODELS / "mlp/card.json").read_text()
+    planned = embed(other, app, package="com.example", dry_run=True)
+    left = [one for one in planned if one.action == "left alone"]
     assert {one.path.suffix for one in left} == {".json", ".kt"}
     assert all("interrupted" in one.why and not one.differs for one in left)
-    for one in left:
-        one.path.unlink()
+    assert "left alone" not in actions(embed(other, app, package="com.example")).values()
     assert {path.name for path in app.rglob("*") if path.is_file()} == embed_alone
-    assert set(_actions(embed(other, app, package="com.example")).values()) == {"already up to date"}
+    assert set(actions(embed(other, app, package="com.example")).values()) == {"already up to date"}
 
 
 def test_files_are_as_readable_as_any_other(run, app):
@@ -331,7 +251,7 @@ def test_more_labels_than_an_enum_takes_are_refused_for_kotlin_only(tmp_path, ap
     with pytest.raises(SignportError, match="2501 labels are too many for a Kotlin enum"):
         embed(run, app, package="com.example")
     assert files_below(app) == []
-    assert set(_actions(embed(run, app)).values()) == {"added"}
+    assert set(actions(embed(run, app)).values()) == {"added"}
 
 
 def test_a_card_that_lies_about_its_family_writes_nothing(run, app):
