@@ -12,7 +12,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-targets browser-page android-runner kotlin export-tflite test lint reference bench bench-quantization fuzz kills docs docs-pictures docker-check clean
+.PHONY: help setup setup-targets browser-page android-runner kotlin export-tflite test lint reference bench bench-quantization fuzz kills docs docs-pictures wheel-check docker-check clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ kotlin: setup ## Build the Kotlin library, and its jar that parity runs on the J
 
 android-runner: setup ## Build the native runner that parity pushes to a phone
 	$(RUN)/python tools/build_android_runner.py
+
+wheel-check: setup ## Build the wheel, install it into an empty environment and try it out there; minutes, 3 GB
+	$(RUN)/python tools/wheel_check.py
 
 docker-check: setup ## Build the container images without an engine and run them (root, buildah, debootstrap); IMAGE=serve picks
 	$(RUN)/python tools/docker_check.py $(if $(IMAGE),--image $(IMAGE))

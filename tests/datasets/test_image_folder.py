@@ -247,7 +247,7 @@ def test_bad_options_are_refused(photos, tmp_path, options, message):
 
 def test_an_output_that_cannot_be_written_is_refused_before_any_detection(photos, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(SignportError, match=r"file/out.parquet.partial: cannot write"):
+    with pytest.raises(SignportError, match=r"file/out.parquet: cannot write"):
         capture_images(photos, tmp_path / "file/out.parquet")
     with pytest.raises(SignportError, match=r"call it out.csv.parquet"):
         capture_images(photos, tmp_path / "out.csv")

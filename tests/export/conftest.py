@@ -32,7 +32,7 @@ def pipeline(tmp_path_factory) -> Pipeline:
         if not (folder / "head").is_dir():
             making = shutil.copytree(family_run(tmp_path_factory, "gesture_head"), folder / "making-head")
             gestures = hands(folder / "gestures.parquet", ("None", "Open_Palm", "Victory"), seed=2)
-            quick = ["training.epochs=12", "data.augmentation.copies=0", "quantization.epochs=1"]
+            quick = ["training.epochs=40", "data.augmentation.copies=0", "quantization.epochs=1"]
             canned = train(
                 "gesture_head", gestures, runs=folder, name="canned", overrides=quick, embedder=embedder.path
             )

@@ -3,8 +3,8 @@
 import numpy as np
 from tests.models.test_families import built, samples
 
-from signport.models.conv_transformer import CausalDepthwiseConvolution, ChannelGate, FrameNormalization, MotionFeatures
 from signport.models.registry import family_named
+from signport.models.temporal import CausalDepthwiseConvolution, ChannelGate, FrameNormalization, MotionFeatures
 
 RANDOM = np.random.default_rng(3)
 

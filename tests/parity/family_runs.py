@@ -23,7 +23,8 @@ _SIGNS = [
 _SETTINGS = {
     "mlp": [*_QUICK, "training.epochs=12", "model.hidden=[32,16]"],
     "gesture_embedder": [*_QUICK, "training.epochs=12", "model.hidden=[32]"],
-    "gesture_head": [*_QUICK, "training.epochs=12"],
+    # Long enough to be sure of a hand: where no class passes .5, MediaPipe reports no hand at all.
+    "gesture_head": [*_QUICK, "training.epochs=40"],
     "lstm": [*_SIGNS, "model.frames=4", "model.units=[8,8,8]", "model.hidden=8"],
     "transformer": [*_SIGNS, "model.frames=4", "model.hidden=16", "model.heads=2", "model.layers=1"],
     "stgcn": [*_SIGNS, "model.frames=4", "model.blocks=1", "model.channels=8"],

@@ -10,9 +10,9 @@ from keras import layers
 
 from signport.errors import SignportError
 from signport.models.attention import PositionEmbedding, ScaledDotProductAttention
-from signport.models.conv_transformer import CausalDepthwiseConvolution, ChannelGate, FrameNormalization
 from signport.models.sequence import MaskedMean, MaskFrames, PresentLast
 from signport.models.stgcn import GraphMixing
+from signport.models.temporal import CausalDepthwiseConvolution, ChannelGate, FrameNormalization
 from signport.quantization.deploy import deploy_form, largest_difference
 
 FRAMES, CHANNELS, NODES = 6, 8, 59

@@ -62,7 +62,7 @@ def test_sources_that_do_not_compile_leave_no_bundle(compiler, cache, tmp_path_f
     sources = tmp_path_factory.mktemp("sources")
     (sources / "main.c").write_text("int main(void) { return nothing; }\n")
     monkeypatch.setattr(build_android_runner, "SOURCES", sources)
-    with pytest.raises(SignportError, match=r"does not compile:\n(.|\n)*nothing"):
+    with pytest.raises(SignportError, match=r"does not compile: .*nothing"):
         build_android_runner.build()
     assert list(cache.iterdir()) == []
 

@@ -61,7 +61,8 @@ def test_a_package_is_taken(package):
     ],
 )
 def test_what_is_no_package_is_refused(package, why):
-    with pytest.raises(SignportError, match=f"--package {re.escape(package.replace(chr(10), chr(32)))}: {why}"):
+    on_one_line = re.escape(package.replace("\n", " "))
+    with pytest.raises(SignportError, match=f"--package {on_one_line}: {why}"):
         check_package(package)
 
 

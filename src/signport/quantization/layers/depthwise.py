@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from signport.models.conv_transformer import CausalDepthwiseConvolution
+from signport.models.temporal import CausalDepthwiseConvolution
 from signport.quantization.deploy import Rewriter, rewrites
 from signport.quantization.deploy_layer import DeployLayer
 from signport.quantization.fake_quant import ActivationQuantizer, plain_weight, quantized_weight
