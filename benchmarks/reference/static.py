@@ -70,6 +70,10 @@ class StaticTask:
         """What a model is learned from: tasks that share it share their models."""
         return self.name.split(" to ")[0]
 
+    def varied(self, *variants: str) -> str:
+        """What is special about the training samples and about a score of them, as its row says it."""
+        return ", ".join(part for part in (self.variant, *variants) if part)
+
 
 def static_tasks(sources: StaticSources) -> list[StaticTask]:
     """All tasks, in the order in which they are measured."""
@@ -146,14 +150,12 @@ class _Bench:
 
     def add(self, task: StaticTask, method: str, form: str, seed: int, right: np.ndarray, *variants: str) -> None:
         """Keeps one accuracy and says it."""
-        variant = ", ".join(part for part in (task.variant, *variants) if part)
-        score = Score(task.name, method, form, seed, float(right.mean()), len(right), variant)
+        score = Score(task.name, method, form, seed, float(right.mean()), len(right), task.varied(*variants))
         self.scores.add(score)
-        self.console.print(f"{task.name}, seed {seed}: {method} {form} {variant} {score.accuracy:.3f}")
+        self.console.print(f"{task.name}, seed {seed}: {method} {form} {score.variant} {score.accuracy:.3f}")
 
     def has(self, task: StaticTask, method: str, form: str, seed: int, *variants: str) -> bool:
-        variant = ", ".join(part for part in (task.variant, *variants) if part)
-        return self.scores.has(task.name, method, form, seed, variant)
+        return self.scores.has(task.name, method, form, seed, task.varied(*variants))
 
     def baselines(self, task: StaticTask, seed: int) -> None:
         """scikit-learn on the 84 features; it gets the drawn hands too where a model does."""
@@ -201,12 +203,11 @@ class _Bench:
     def folder(self, task: StaticTask, family: str, seed: int, variant: str = "") -> Path:
         """Of the run."""
         name = "-".join(part for part in (task.source, task.variant, variant, family, str(seed)) if part)
-        return self.sources.work / "runs" / "".join(sign if sign.isalnum() else "-" for sign in name)
+        return self.sources.work / "runs" / _file_name(name)
 
     def kept(self, task: StaticTask, family: str, seed: int) -> Path:
         """The answers to a task's test samples."""
-        tested = "".join(sign if sign.isalnum() else "-" for sign in task.name)
-        return self.folder(task, family, seed) / f"answers-{tested}.npz"
+        return self.folder(task, family, seed) / f"answers-{_file_name(task.name)}.npz"
 
     def ensemble(self, task: StaticTask, seeds: tuple[int, ...]) -> None:
         """The probabilities of both MLPs and all seeds, averaged, where all are tested on the same samples."""
@@ -239,6 +240,10 @@ class _Bench:
         run = trained("mlp", learned, self.folder(task, "mlp", seed, variant), seed, settings=settings)
         answers = predict(run.model(), {"landmarks": tested.landmarks})
         self.add(task, "mlp", "float", seed, answers.argmax(axis=1) == _labels(tested, learned.classes), variant)
+
+
+def _file_name(text: str) -> str:
+    return "".join(sign if sign.isalnum() else "-" for sign in text)
 
 
 def _labels(cache: sp.LandmarkCache, classes: tuple[str, ...]) -> np.ndarray:

@@ -22,3 +22,19 @@ class GateError(SignportError):
     """
 
     exit_status = 1
+
+
+def require(holds: bool, key: str, value: object, what: str) -> None:
+    """Refuses a setting.
+
+    Args:
+        holds: Whether it is as it must be.
+        key: Its place in the recipe, such as `training.epochs`.
+        value: What it is.
+        what: What it must be.
+
+    Raises:
+        SignportError: `holds` is false.
+    """
+    if not holds:
+        raise SignportError(f"{key}: {value}; it must be {what}")

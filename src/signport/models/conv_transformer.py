@@ -17,6 +17,7 @@ import numpy as np
 from keras import layers
 
 from signport.datasets.sequence_augmentation import SequenceAugmentation
+from signport.errors import require
 from signport.landmarks.topology import ISL_136
 from signport.models.attention import ScaledDotProductAttention
 from signport.models.gates import SEQUENCE_GATES
@@ -29,7 +30,6 @@ from signport.models.sequence import (
     MaskFrames,
     adapt_normalization,
     describe_landmarks,
-    require,
     sequence_inputs,
 )
 from signport.models.temporal import CausalDepthwiseConvolution, ChannelGate, FrameNormalization, MotionFeatures
@@ -75,14 +75,14 @@ class ConvTransformerConfig:
 
     def __post_init__(self) -> None:
         for name in ("frames", "hidden", "stages", "blocks", "kernel", "expansion", "heads"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        require(self.hidden % self.heads == 0, "heads", self.heads, f"a divisor of model.hidden, {self.hidden}")
+            require(getattr(self, name) >= 1, f"model.{name}", getattr(self, name), "at least 1")
+        require(self.hidden % self.heads == 0, "model.heads", self.heads, f"a divisor of model.hidden, {self.hidden}")
         odd = self.gate_kernel >= 1 and self.gate_kernel % 2 == 1
-        require(odd, "gate_kernel", self.gate_kernel, "odd and at least 1")
+        require(odd, "model.gate_kernel", self.gate_kernel, "odd and at least 1")
         lags = all(1 <= lag < self.frames for lag in self.motion)
-        require(lags, "motion", list(self.motion), "lags of at least 1 and below model.frames")
+        require(lags, "model.motion", list(self.motion), "lags of at least 1 and below model.frames")
         for name in ("drop_path", "dropout"):
-            require(0 <= getattr(self, name) < 1, name, getattr(self, name), "at least 0 and below 1")
+            require(0 <= getattr(self, name) < 1, f"model.{name}", getattr(self, name), "at least 0 and below 1")
 
 
 def build(config: ConvTransformerConfig, num_classes: int) -> keras.Model:

@@ -10,6 +10,7 @@ import keras
 from keras import layers
 
 from signport.datasets.sequence_augmentation import SequenceAugmentation
+from signport.errors import require
 from signport.landmarks.topology import POSE_HANDS_75
 from signport.models.gates import SEQUENCE_GATES
 from signport.models.registry import Family
@@ -20,7 +21,6 @@ from signport.models.sequence import (
     PresentLast,
     adapt_normalization,
     describe_landmarks,
-    require,
     sequence_inputs,
 )
 
@@ -58,15 +58,21 @@ class LstmConfig:
     missing: Literal["mean", "zero"] = "mean"
 
     def __post_init__(self) -> None:
-        require(self.frames >= 1, "frames", self.frames, "at least 1")
-        require(len(self.units) >= 1 and min(self.units) >= 1, "units", list(self.units), "at least one positive size")
-        require(self.hidden >= 1, "hidden", self.hidden, "at least 1")
-        require(min(self.dense, default=1) >= 1, "dense", list(self.dense), "positive sizes")
-        require(self.activation == "tanh" or not self.masking, "masking", self.masking, "false with activation: relu")
+        require(self.frames >= 1, "model.frames", self.frames, "at least 1")
+        require(
+            len(self.units) >= 1 and min(self.units) >= 1, "model.units", list(self.units), "at least one positive size"
+        )
+        require(self.hidden >= 1, "model.hidden", self.hidden, "at least 1")
+        require(min(self.dense, default=1) >= 1, "model.dense", list(self.dense), "positive sizes")
+        require(
+            self.activation == "tanh" or not self.masking, "model.masking", self.masking, "false with activation: relu"
+        )
         image = self.coordinate_system == "image"
-        require(image or self.missing == "mean", "missing", self.missing, "mean with coordinate_system: shoulders")
-        require(0 <= self.dropout < 1, "dropout", self.dropout, "at least 0 and below 1")
-        require(self.l2 >= 0, "l2", self.l2, "at least 0")
+        require(
+            image or self.missing == "mean", "model.missing", self.missing, "mean with coordinate_system: shoulders"
+        )
+        require(0 <= self.dropout < 1, "model.dropout", self.dropout, "at least 0 and below 1")
+        require(self.l2 >= 0, "model.l2", self.l2, "at least 0")
 
 
 def build(config: LstmConfig, num_classes: int) -> keras.Model:

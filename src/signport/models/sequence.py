@@ -13,7 +13,6 @@ import tensorflow as tf
 from keras import ops
 
 from signport.datasets.cache import LandmarkCache
-from signport.errors import SignportError
 from signport.landmarks.topology import topology_named
 from signport.models.preprocessing import Preprocessing
 
@@ -49,16 +48,6 @@ def describe_landmarks(topology: str) -> dict[str, str]:
         LANDMARKS: f"Frames of {topology} landmarks, x y z, as MediaPipe gives them; NaN where a point is missing, a "
         "clip that is shorter ends in missing frames."
     }
-
-
-def require(holds: bool, key: str, value: object, what: str) -> None:
-    """Refuses a model setting.
-
-    Raises:
-        SignportError: `holds` is false.
-    """
-    if not holds:
-        raise SignportError(f"model.{key}: {value}; it must be {what}")
 
 
 def _found(landmarks: Any) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 from keras import layers, ops
 
 from signport.datasets.sequence_augmentation import SequenceAugmentation
+from signport.errors import require
 from signport.landmarks.topology import UPPER_59, Topology, topology_named
 from signport.models.gates import SEQUENCE_GATES
 from signport.models.registry import Family
@@ -22,7 +23,6 @@ from signport.models.sequence import (
     MaskedMean,
     MaskFrames,
     describe_landmarks,
-    require,
     sequence_inputs,
 )
 
@@ -53,10 +53,10 @@ class StgcnConfig:
 
     def __post_init__(self) -> None:
         for name in ("frames", "blocks", "channels"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+            require(getattr(self, name) >= 1, f"model.{name}", getattr(self, name), "at least 1")
         odd = self.temporal_kernel >= 1 and self.temporal_kernel % 2 == 1
-        require(odd, "temporal_kernel", self.temporal_kernel, "odd and at least 1")
-        require(0 <= self.dropout < 1, "dropout", self.dropout, "at least 0 and below 1")
+        require(odd, "model.temporal_kernel", self.temporal_kernel, "odd and at least 1")
+        require(0 <= self.dropout < 1, "model.dropout", self.dropout, "at least 0 and below 1")
 
 
 def normalized_adjacency(topology: Topology) -> np.ndarray:

@@ -11,6 +11,7 @@ import keras
 from keras import layers
 
 from signport.datasets.sequence_augmentation import SequenceAugmentation
+from signport.errors import require
 from signport.landmarks.topology import ISL_136
 from signport.models.attention import PositionEmbedding, ScaledDotProductAttention
 from signport.models.gates import SEQUENCE_GATES
@@ -21,7 +22,6 @@ from signport.models.sequence import (
     FrameMask,
     MaskedMean,
     describe_landmarks,
-    require,
     sequence_inputs,
 )
 
@@ -52,9 +52,9 @@ class TransformerConfig:
 
     def __post_init__(self) -> None:
         for name in ("frames", "hidden", "heads", "layers", "expansion"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        require(self.hidden % self.heads == 0, "heads", self.heads, f"a divisor of model.hidden, {self.hidden}")
-        require(0 <= self.dropout < 1, "dropout", self.dropout, "at least 0 and below 1")
+            require(getattr(self, name) >= 1, f"model.{name}", getattr(self, name), "at least 1")
+        require(self.hidden % self.heads == 0, "model.heads", self.heads, f"a divisor of model.hidden, {self.hidden}")
+        require(0 <= self.dropout < 1, "model.dropout", self.dropout, "at least 0 and below 1")
 
 
 def build(config: TransformerConfig, num_classes: int) -> keras.Model:

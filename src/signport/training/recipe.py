@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import yaml
 
-from signport.errors import SignportError
+from signport.errors import SignportError, require
 from signport.files import sha256_bytes
 from signport.models.registry import family_named
 from signport.training.recipe_sections import (
@@ -17,7 +17,6 @@ from signport.training.recipe_sections import (
     LoggingRecipe,
     QuantizationRecipe,
     TrainingRecipe,
-    require,
 )
 from signport.training.settings import expand_variables, from_mapping, override, read_mapping, to_mapping
 

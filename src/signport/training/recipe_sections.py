@@ -4,18 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from signport.errors import SignportError
+from signport.errors import require
 from signport.training.schedule import Schedule
-
-
-def require(holds: bool, key: str, value: object, what: str) -> None:
-    """Refuses a value of a recipe.
-
-    Raises:
-        SignportError: `holds` is false.
-    """
-    if not holds:
-        raise SignportError(f"{key}: {value}; it must be {what}")
 
 
 @dataclass(frozen=True)
