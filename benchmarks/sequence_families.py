@@ -90,7 +90,8 @@ def train(measured: Measured, cache: sp.LandmarkCache, work: Path, family: str, 
     if family in SETTINGS:
         path = run_of(work, family, seed)
         if path.is_dir():
-            run = sp.Run.open(path)
+            run = sp.Run.open(path, unfinished=True)
+            run = run if run.record["finished"] else sp.resume(path)
         else:
             overrides = [f"seed={seed}", f"training.epochs={epochs}", *COMMON, *SETTINGS[family]]
             run = sp.train(family, cache, name=path.name, runs=path.parent, overrides=overrides)

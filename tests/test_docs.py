@@ -60,7 +60,7 @@ def parse(command: str, *, whole: bool = True) -> None:
             name = words.pop(0)
         elif name == "parity":
             name = "check"
-        elif not words:
+        elif not words or words == ["--help"]:
             return
         group = group.commands[name]
     try:

@@ -10,6 +10,8 @@ import keras
 from signport.models.preprocessing import Preprocessing
 
 Kind = Literal["input", "preprocessing", "weights", "plain"]
+# A layer that a recipe turned off.
+_NO_DROPOUT = "dropout 0"
 # These are written into the box of what they follow.
 _FOLDED = ("BatchNormalization", "ReLU", "Dropout", "Softmax", "Activation")
 _TITLES = {
@@ -121,7 +123,7 @@ def _folded(boxes: list[Box]) -> list[Box]:
         follows = any(box.lines[0].startswith(_TITLES.get(name, name.lower())) for name in _FOLDED)
         if alone and follows and kept[parents[0]].kind != "input":
             target = kept[parents[0]]
-            target.lines += box.lines
+            target.lines += [line for line in box.lines if line != _NO_DROPOUT]
             into[box.name] = target.name
         else:
             box.parents = parents

@@ -25,6 +25,7 @@ from signport.parity.parts import cache_folder
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "export" / "browser"
 _NODE = (20, 19)  # the least that Vite 8 starts with
+_ARM64_HEADER = Path("/usr/aarch64-linux-gnu/include/stdio.h")
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ PROGRAMS = (
     Program("qemu-aarch64-static", _on_path("qemu-aarch64-static"), "qemu-user-static", "parity on arm64"),
     Program("Debian's archive keyring", arm64_packages.KEYRING.is_file, "debian-archive-keyring", "the Arm64 root"),
     Program("aarch64-linux-gnu-gcc", _on_path("aarch64-linux-gnu-gcc"), "gcc-aarch64-linux-gnu", "the Android runner"),
+    # Debian's cross compiler only recommends the headers, and recommended packages are left out below.
+    Program("arm64 headers of libc", _ARM64_HEADER.is_file, "libc6-dev-arm64-cross", "the Android runner"),
     Program("java", _on_path("java"), "default-jdk-headless", "the Kotlin module"),
     Program("mvn", _on_path("mvn"), "maven", "the Kotlin module"),
     Program("npm", _on_path("npm"), "npm", "the browser page"),

@@ -13,7 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for `signs_baseline`, beside this folder
 
 from plot import draw
-from scores import Scores, markdown
+from scores import Scores, markdown, overview
 
 from signport.errors import SignportError
 
@@ -63,7 +63,7 @@ def main() -> None:
             part.run(asked.data, asked.work, scores, asked.seeds)
     if not scores.tasks():
         raise SignportError(f"{asked.results}: nothing measured yet for {asked.only or 'any task'}")
-    print(markdown(scores))
+    print(overview(scores), markdown(scores), sep="\n\n")
     if not asked.only:  # a picture of some tasks would take the place of the whole one
         draw(scores, asked.picture)
         print(f"\ndrawn: {asked.picture}", file=sys.stderr)

@@ -5,7 +5,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from scores import Scores, Summary, best_baseline
+from scores import Scores, Summary, best_baseline, most_tested
 
 from signport.files import atomic_file
 
@@ -49,7 +49,7 @@ def draw(scores: Scores, path: Path) -> None:
     wanted = [label for label in _LABELS.values() if label in handles]
     figure.legend([handles[label] for label in wanted], wanted, loc="outside upper center", ncols=3, frameon=False)
     with atomic_file(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None}, facecolor="white")
+        figure.savefig(temporary, format="png", dpi=80, metadata={"Software": None}, facecolor="white")
 
 
 def _draw_task(axes: Any, task: str, summaries: dict[tuple[str, str], dict[str, Summary]]) -> None:
@@ -73,8 +73,7 @@ def _draw_task(axes: Any, task: str, summaries: dict[tuple[str, str], dict[str, 
         axes.axvline(bar, color=_GREY, lw=1, ls=":")
     axes.set_yticks(range(len(names)), names, fontsize=9)
     axes.set_ylim(len(names) - 0.5, -0.5)
-    samples = max(one.samples for formats in summaries.values() for one in formats.values())
-    axes.set_title(f"{task} ({samples} tested)", fontsize=10.5, color=_INK, loc="left")
+    axes.set_title(f"{task}\n({most_tested(summaries):,} tested)", fontsize=10.5, color=_INK, loc="left")
     axes.grid(axis="x", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     low, _ = axes.get_xlim()

@@ -142,6 +142,11 @@ def best_baseline(summaries: dict[tuple[str, str], dict[str, Summary]]) -> float
     return max((formats[""].mean for formats in summaries.values() if "" in formats), default=None)
 
 
+def most_tested(summaries: dict[tuple[str, str], dict[str, Summary]]) -> int:
+    """The most samples that any method of a task was tested on."""
+    return max(one.samples for formats in summaries.values() for one in formats.values())
+
+
 def markdown(scores: Scores) -> str:
     """One table a task: a row a method, float and int8 as mean ± standard deviation over the seeds.
 
@@ -162,6 +167,29 @@ def markdown(scores: Scores) -> str:
             lines.append(f"| {name} | {cells[0]} | {cells[1]} | {samples} | {above} |")
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
+
+
+def overview(scores: Scores) -> str:
+    """One table of all tasks: the best scikit-learn classifier, then every family's int8 file, the best first.
+
+    A family without an int8 figure shows its float one; what was done besides (variants) is left to `markdown`.
+    """
+    lines = ["| task | tested | best of scikit-learn | models, in int8 |", "|---|---|---|---|"]
+    for task in scores.tasks():
+        summaries = scores.summaries(task)
+        peers = {method: formats[""] for (method, _), formats in summaries.items() if "" in formats}
+        ours = {
+            method: formats["int8" if "int8" in formats else "float"]
+            for (method, variant), formats in summaries.items()
+            if "" not in formats and not variant
+        }
+        lines.append(f"| {task} | {most_tested(summaries)} | {_ranked(peers, 1)} | {_ranked(ours)} |")
+    return "\n".join(lines)
+
+
+def _ranked(summaries: dict[str, Summary], most: int | None = None) -> str:
+    best_first = sorted(summaries.items(), key=lambda entry: -entry[1].mean)
+    return "<br>".join(f"{method} {one}" for method, one in best_first[:most])
 
 
 def _summary(scores: list[Score]) -> Summary:

@@ -47,7 +47,7 @@ FIXED = (
 )
 # Smaller than the recipes, which are for thousands of clips.
 SETTINGS = {
-    "lstm": ("model.units=[64, 64, 32]",),
+    "lstm": ("model.units=[64, 64, 32]", "training.learning_rate=0.001"),
     "transformer": (
         "model.hidden=96",
         "model.heads=4",

@@ -2,6 +2,7 @@
 
 import re
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -84,8 +85,11 @@ def _serving(model: Path) -> Row:
             if process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"signport serve did not start: {log.read_text(encoding='utf-8')}")
             time.sleep(0.2)
-        with urllib.request.urlopen(f"{address.group()}/health", timeout=_START_SECONDS):  # noqa: S310
-            time.sleep(_IDLE_SECONDS)
+        while not _is_healthy(address.group()):  # it listens before its workers are there
+            if time.monotonic() > end:
+                raise RuntimeError(f"signport serve is not healthy: {log.read_text(encoding='utf-8')}")
+            time.sleep(0.2)
+        time.sleep(_IDLE_SECONDS)
         idle = sampler.now_mib
     imported = run([PYTHON, "-c", _SERVING])
     return Row(
@@ -95,3 +99,11 @@ def _serving(model: Path) -> Row:
         imported.peak_mib / idle,
         "ours is ready to answer, with its workers",
     )
+
+
+def _is_healthy(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/health", timeout=_START_SECONDS):  # noqa: S310
+            return True
+    except urllib.error.HTTPError:
+        return False

@@ -16,7 +16,7 @@ model = keras.Sequential(
         keras.layers.Input((63,)),
         *[
             layer
-            for units in (256, 128, 64)
+            for units in (512, 256)
             for layer in (
                 keras.layers.Dense(units),
                 keras.layers.BatchNormalization(),
@@ -27,6 +27,6 @@ model = keras.Sequential(
         keras.layers.Dense(len(classes), activation="softmax"),
     ]
 )
-model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
 model.fit(points.reshape(-1, 63), labels, epochs=int(sys.argv[3]), batch_size=128, validation_split=0.2, verbose=0)
 model.save(sys.argv[2])

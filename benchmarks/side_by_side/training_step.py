@@ -60,7 +60,7 @@ def _row(family: str, batch: int, weights: int, rounds: list[dict[str, Any]]) ->
     def ratio(base: str, variant: str = "signport", kind: int = 1) -> float:
         return float(median(one[base][kind] / one[variant][kind] for one in rounds))
 
-    how = f"`model.fit`, batch {batch}, {weights:,} weights"
+    how = f"Keras `fit`, batch {batch}, {weights:,} weights"
     if rounds[0]["augmented"] is not None:
         how += f"; with augmentation {ratio(PLAIN, 'augmented'):.2f}"
     how += f"; by the clock {ratio(PLAIN, kind=0):.2f}"

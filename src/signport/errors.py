@@ -38,3 +38,8 @@ def require(holds: bool, key: str, value: object, what: str) -> None:
     """
     if not holds:
         raise SignportError(f"{key}: {value}; it must be {what}")
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, or its name where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -143,9 +143,12 @@ def test_a_damaged_part_is_made_again(items, captured, tmp_path, monkeypatch):
 
 
 def test_an_interrupted_capture_leaves_parts_and_no_process(tmp_path):
-    folder = write_items(tmp_path / "items", 40, seconds=0.05)
+    # Whole it would take 3 s, and the first part 0.6 s: time enough to interrupt it on a busy machine.
+    folder = write_items(tmp_path / "items", 40, seconds=0.15)
+    # What a shell starts in the background ignores interrupts, and so does what is started from there unless told.
     code = (
-        "import sys; from pathlib import Path; from tests.datasets.fake_capture import capture_items\n"
+        "import signal, sys; from pathlib import Path; from tests.datasets.fake_capture import capture_items\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "capture_items(*map(Path, sys.argv[1:]), workers=2)\n"
     )
     environment = child_environment()
@@ -160,7 +163,7 @@ def test_an_interrupted_capture_leaves_parts_and_no_process(tmp_path):
     assert len(detectors) == 2
     assert len(psutil.wait_procs(detectors, timeout=20)[0]) == 2
     assert list(tmp_path.glob("o.parquet.partial/part-*"))
-    assert len(capture_items(folder, tmp_path / "o.parquet", workers=2)) == 40
+    assert len(capture_items(folder, tmp_path / "o.parquet", workers=6)) == 40
 
 
 def test_options_that_do_not_fit_are_refused(items, tmp_path):

@@ -13,7 +13,7 @@ from signport.export.metadata import describe
 from signport.files import sha256_file
 from signport.models.gates import Gates
 from signport.models.litert import LiteRtModel
-from signport.models.registry import Family, predict
+from signport.models.registry import predict
 from signport.training.run import Run
 
 
@@ -91,9 +91,7 @@ def test_a_broken_gate_names_itself_and_keeps_the_earlier_export(pipeline, tmp_p
     copy = tmp_path / "head"
     shutil.copytree(pipeline.head.path, copy)
     before = {path.name: sha256_file(path) for path in (copy / "export").iterdir()}
-    family = pipeline.head.family
-    strict = Family(**{**vars(family), "gates": Gates(int8_sqnr_db=500)})
-    monkeypatch.setattr(Run, "family", strict)
+    monkeypatch.setattr(Run, "gates", Gates(int8_sqnr_db=500))
     with pytest.raises(GateError, match=r"int8 SQNR \(dB\).*BREAKS ≥ 500"):
         export(copy)
     assert {path.name: sha256_file(path) for path in (copy / "export").iterdir()} == before

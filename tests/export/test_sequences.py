@@ -8,6 +8,7 @@ from signport.errors import SignportError
 from signport.export.exporter import export
 from signport.export.flatbuffer import operators
 from signport.export.golden import read_golden
+from signport.parity.answers import Options
 from signport.training.train import train
 
 QUICK = [
@@ -18,6 +19,7 @@ QUICK = [
     "data.test=0.2",
     "quantization.epochs=1",
 ]
+UNTIMED = Options(threads=(1,), repeats=3, warm_up=1)
 TINY = {
     "lstm": ["model.frames=8", "model.units=[8,8,8]", "model.hidden=8"],
     "stgcn": ["model.frames=8", "model.blocks=1", "model.channels=8"],
@@ -56,7 +58,7 @@ def test_a_graph_convolution_goes_from_clips_to_files_that_hold(signs, tmp_path)
         "all zeros", "all missing", "left hand missing", "right hand missing", "one frame", "huge coordinates",
         "tiny coordinates",
     ]  # fmt: skip
-    sp.check_parity(run).require()
+    sp.check_parity(run, options=UNTIMED).require()
 
 
 @pytest.mark.slow
@@ -76,7 +78,7 @@ def test_a_fused_lstm_answers_alike_and_is_named_in_the_card(lstm):
     names = [operator.name for operator in operators((lstm.export_folder / "model_float32.tflite").read_bytes())]
     assert names.count("UNIDIRECTIONAL_SEQUENCE_LSTM") == 3
     assert card["metrics"]["float32"]["max_abs"] <= 1e-5
-    report = sp.check_parity(lstm)
+    report = sp.check_parity(lstm, options=UNTIMED)
     report.require()
     skipped = report.content["targets"]["desktop"]["runtimes"]["compiled-model"]
     assert skipped["status"] == "skipped"

@@ -1,6 +1,7 @@
 """`parity` on a faked run: it passes as it is, and each fault put in is caught, as whose it is."""
 
 import json
+import subprocess
 import sys
 import textwrap
 from dataclasses import replace
@@ -237,6 +238,18 @@ def test_a_runtime_that_takes_no_file_is_skipped_not_passed(run):
     some = {**none, "int8": Answer("ran", output=job.reference)}
     (result,) = judge_target(job, Gates(), "browser", [RuntimeAnswers("webgpu", "ran", files=some)])
     assert result.answers.status == "ran"
+
+
+def test_a_check_does_without_tensorflow_which_takes_seconds_to_import(run):
+    code = f"""
+import sys
+from signport.parity.answers import Options
+from signport.parity.check import parity
+parity({str(run)!r}, options=Options(threads=(1,), repeats=3))
+print({{"keras", "tensorflow"}} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
 
 
 def test_unknown_targets_are_refused(run):

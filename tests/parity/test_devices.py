@@ -18,9 +18,11 @@ from signport.files import read_json, write_json, write_text
 from signport.parity.android import bundle as android_bundle
 from signport.parity.answers import Options
 from signport.parity.arm64 import root as arm64_root
+from signport.parity.arm64 import target as arm64_target
 from signport.parity.browser.page_http import page_is_built
 from signport.parity.browser.process import find_browser
 from signport.parity.check import parity
+from signport.parity.job import Job
 from signport.parity.jvm.jar import find_jar, find_java
 
 pytestmark = pytest.mark.slow
@@ -50,14 +52,29 @@ def adb(tmp_path_factory):
         yield adb
 
 
+@pytest.fixture(scope="module")
+def known_fault():
+    """What the emulator's canary says, asked once for all of these tests."""
+    ask, known = arm64_target.emulator_fault, {}
+
+    def once(root: Path, job: Job, options: Options) -> str:
+        if root not in known:
+            known[root] = ask(root, job, options)
+        return known[root]
+
+    return once
+
+
 @pytest.fixture(params=TARGETS)
-def target(request, tmp_path, monkeypatch):
+def target(request, tmp_path, monkeypatch, known_fault):
     """A target that can run here; the phone is one that the tests plug in."""
     if reason := _missing(request.param):
         # Where everything was installed, nothing may be skipped: a missing part is a failed installation.
         (pytest.fail if os.environ.get("SIGNPORT_ALL_TARGETS") else pytest.skip)(reason)
     if request.param == "desktop":
-        without_runtime(monkeypatch, "tf.lite")  # it takes seconds to import, and tests/parity/test_report.py has it
+        without_runtime(monkeypatch, "tf.lite")  # it takes seconds to import, and tests/parity/test_check.py has it
+    if request.param == "arm64":
+        monkeypatch.setattr(arm64_target, "emulator_fault", known_fault)
     if request.param != "android":
         yield request.param
         return

@@ -108,10 +108,10 @@ def opened(browser, service, prepare=lambda page: None, *, refusals=0, **context
 
 
 def seen_at(page):
-    """Where in the picture the landmarks' lines are to be seen, as a share of its width."""
+    """Where in the picture the landmarks' lines begin at the wrist, their lowest point, as a share of its width."""
     pixels = np.asarray(Image.open(io.BytesIO(page.locator("#frame").screenshot())).convert("RGB"), int)
-    columns = np.nonzero(np.abs(pixels - TEAL).max(axis=2) < 12)[1]
-    return (columns.min() + columns.max()) / 2 / pixels.shape[1]
+    rows, columns = np.nonzero(np.abs(pixels - TEAL).max(axis=2) < 12)
+    return columns[rows >= rows.max() - 2].mean() / pixels.shape[1]
 
 
 def wait_for_landmarks(page, number=21):

@@ -38,7 +38,12 @@ def test_equal_blocks_in_a_row_are_drawn_once(tool, name, repeats):
 
 def test_layers_of_other_sizes_are_not_drawn_as_one(tool):
     graph = tool("model_graph").graph_of(model_of("mlp"))
-    assert [graph.boxes[f"hidden{number}"].lines[0] for number in range(3)] == ["dense 256", "dense 128", "dense 64"]
+    assert [graph.boxes[f"hidden{number}"].lines[0] for number in range(2)] == ["dense 512", "dense 256"]
+
+
+def test_a_dropout_that_is_off_is_not_drawn(tool):
+    boxes = tool("model_graph").graph_of(model_of("conv_transformer")).boxes.values()
+    assert "dropout 0" not in {line for box in boxes for line in box.lines}
 
 
 @pytest.mark.parametrize("name", recipe_names())

@@ -95,7 +95,6 @@ def start(name, cache, path, **options):
         family.adapt(model, inputs)
     loss = keras.losses.CategoricalFocalCrossentropy(alpha=1.0, label_smoothing=0.1)
     compile_model(model, loss, learning_rate=0.002, weight_decay=1e-3, gradient_clip_norm=0.1, gradient_norm=True)
-    model.optimizer.build(model.trainable_variables)
     path.write_bytes(checkpoint_bytes(model, TrainingState(name, "", (), ())))
     weights = np.random.default_rng(0).uniform(0.5, 2, len(cache)).astype(np.float32)
     return Examples(inputs, np.eye(len(cache.classes), dtype=np.float32)[cache.labels], weights)

@@ -1,5 +1,6 @@
 """A sequence family that trains in a second: what the training side needs of one, and no more."""
 
+import sys
 from dataclasses import dataclass
 
 import keras
@@ -12,6 +13,7 @@ from signport.datasets.cache_header import CacheHeader
 from signport.datasets.sample import Sample
 from signport.landmarks.topology import topology_named
 from signport.models import registry
+from signport.models.gates import Gates
 from signport.models.registry import Family
 
 FRAMES = 4
@@ -38,7 +40,8 @@ FAMILY = Family(name="tiny", topology="pose_hands_75", config=TinyConfig, build=
 @pytest.fixture
 def tiny_family(monkeypatch):
     """Makes the family known as `tiny`."""
-    monkeypatch.setitem(registry._MODULES, "tiny", "tests.training.tiny_sequence")
+    monkeypatch.setitem(registry._GATES, "tiny", Gates())
+    monkeypatch.setitem(sys.modules, "signport.models.tiny", sys.modules[__name__])
     return FAMILY
 
 

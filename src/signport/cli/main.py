@@ -87,6 +87,8 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GLOG_minloglevel", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    # For wrappers that nothing here uses, Keras imports scikit-learn where it finds it: a second and more a command.
+    sys.modules.setdefault("sklearn", None)  # type: ignore[arg-type]
     try:
         app()
     except SignportError as error:

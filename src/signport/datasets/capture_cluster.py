@@ -26,12 +26,11 @@ from signport.datasets.capture_connection import (
     UNREACHABLE,
     check_certificates,
     connect,
-    first_line,
     import_distributed,
 )
 from signport.datasets.capture_executor import AHEAD, counted_workers
 from signport.datasets.capture_part import join_parts, write_part
-from signport.errors import SignportError
+from signport.errors import SignportError, first_line
 
 if TYPE_CHECKING:
     from distributed import Future

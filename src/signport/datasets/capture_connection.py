@@ -108,8 +108,3 @@ def _check_versions(client: "Client", address: str) -> None:
 def _versions(found: dict[str, Any]) -> dict[str, str]:
     packages = {name: str(found["packages"].get(name)) for name in _SAME}
     return packages | {"python": ".".join(packages["python"].split(".")[:2])}
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of what an error says, or its name."""
-    return (str(error) or type(error).__name__).splitlines()[0]

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from signport.datasets.cache_columns import sample_table
 from signport.datasets.sample import Sample, check_shape
-from signport.errors import SignportError
+from signport.errors import SignportError, first_line
 from signport.files import atomic_file, read_json
 from signport.landmarks.topology import topology_named
 from signport.landmarks.worker_pool import Detectors, WorkerKind
@@ -218,7 +218,7 @@ def read_rows(path: Path) -> tuple[Part, pa.Table]:
             return _part(table.schema.metadata), table.replace_schema_metadata(None)
     except (OSError, pa.ArrowInvalid) as error:
         path.unlink(missing_ok=True)  # a damaged one would be taken for finished again
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise SignportError(f"{path}: a finished part is gone or damaged ({reason}); start again to go on") from error
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from signport.errors import SignportError
-from signport.export.card import BACKGROUND
+from signport.errors import SignportError, first_line
 from signport.export.export_folder import TASK_CARD_FILE, TASK_FILE
 from signport.export.exporter import require_export
 from signport.export.metadata import ModelInfo, describe, finish, read_labels
+from signport.export.stream import BACKGROUND
 from signport.files import sha256_bytes, write_bytes, write_json
 from signport.landmarks.asset_bundle import (
     CANNED_CLASSIFIER,
@@ -174,4 +174,4 @@ def _check_loads(content: bytes) -> None:
         with quiet_native_log(), tasks.vision.GestureRecognizer.create_from_options(options) as recognizer:
             recognizer.recognize(mp.Image(mp.ImageFormat.SRGB, np.zeros((64, 64, 3), np.uint8)))
     except (RuntimeError, ValueError) as error:
-        raise SignportError(f"MediaPipe refuses the bundle: {str(error).splitlines()[0]}") from error
+        raise SignportError(f"MediaPipe refuses the bundle: {first_line(error)}") from error

@@ -10,14 +10,12 @@ import numpy as np
 from signport.export.check import Gate
 from signport.export.convert import FORMATS
 from signport.export.reference import CheckedFile, Reference
+from signport.export.stream import BACKGROUND
 from signport.files import finite, sha256_bytes
 from signport.quantization.agreement import Agreement
 from signport.quantization.low_bits import low_bit_layers
 from signport.quantization.qat import Quantized
 from signport.training.run import Run
-
-# MediaPipe knows its background class by this spelling only.
-BACKGROUND = "None"
 
 
 def model_labels(run: Run) -> tuple[str, ...]:

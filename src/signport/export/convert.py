@@ -147,6 +147,8 @@ def _main(family: str, folder: str, *formats: str) -> None:
     import resource
 
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
+    # Keras imports them where it finds them, for wrappers and plots that a converter has no use for: 2 s an export.
+    sys.modules.update(dict.fromkeys(("sklearn", "matplotlib")))  # type: ignore[arg-type]
     import keras
 
     import signport.quantization.layers  # noqa: F401  registers the layers that the files name

@@ -12,7 +12,7 @@ from signport.export.live_frame import Frame, FrameLayout
 from signport.export.stream_card import StreamCard, model_file
 from signport.landmarks.topology import Topology
 
-# The background class as exported files spell it (`signport.export.card`, which would import Keras).
+# The background class as exported files spell it: MediaPipe knows it by this spelling only.
 BACKGROUND = "None"
 # A label that was given stays until its score falls below this share of the threshold.
 _RELEASE = 0.5

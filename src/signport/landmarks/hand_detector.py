@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from signport.errors import SignportError
+from signport.errors import SignportError, first_line
 from signport.files import sha256_bytes
 from signport.landmarks.asset_bundle import LANDMARKER, bundle_bytes, read_bundle, require_models
 from signport.landmarks.mediapipe_runtime import (
@@ -139,7 +139,7 @@ class HandDetector:
             except (RuntimeError, ValueError) as error:
                 raise SignportError(
                     f"{model or 'MediaPipe wheel'}: MediaPipe cannot load these hand models "
-                    f"({str(error).splitlines()[0]}); give another hand_landmarker.task"
+                    f"({first_line(error)}); give another hand_landmarker.task"
                 ) from error
             # The graph's threads log once more at their first image.
             self._run(np.zeros((64, 64, 3), np.uint8))

@@ -3,7 +3,7 @@
 from typing import Any
 
 import keras
-from keras import ops
+from keras import layers, ops
 
 # Added to the scores of masked frames: exp of it is 0 in float32, and it fits into float16.
 MASKED_SCORE = -1e4
@@ -60,3 +60,29 @@ class ScaledDotProductAttention(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "heads": self.heads}
+
+
+def self_attention(x: Any, mask: Any, heads: int, name: str) -> Any:
+    """Attention between frames with its projections; every layer's name begins with `name`.
+
+    Args:
+        x: (batch, frames, channels), normalized.
+        mask: (batch, frames), 0 where a frame is missing.
+        heads: Into which the channels are divided.
+        name: Of the attention itself.
+
+    Returns:
+        (batch, frames, channels), to be added to what was normalized.
+    """
+    channels = x.shape[-1]
+    projected = [layers.Dense(channels, name=f"{name}_{part}")(x) for part in ("query", "key", "value")]
+    mixed = ScaledDotProductAttention(heads, name=name)([*projected, mask])
+    return layers.Dense(channels, name=f"{name}_output")(mixed)
+
+
+def feed_forward(x: Any, expansion: int, name: str) -> Any:
+    """Two dense layers, the inner one `expansion` times as wide: (batch, frames, channels) → the same shape."""
+    channels = x.shape[-1]
+    inner = layers.Dense(channels * expansion, name=f"{name}_inner")(x)
+    inner = layers.ReLU(name=f"{name}_relu")(inner)
+    return layers.Dense(channels, name=f"{name}_outer")(inner)

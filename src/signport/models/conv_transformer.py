@@ -19,8 +19,7 @@ from keras import layers
 from signport.datasets.sequence_augmentation import SequenceAugmentation
 from signport.errors import require
 from signport.landmarks.topology import ISL_136
-from signport.models.attention import ScaledDotProductAttention
-from signport.models.gates import SEQUENCE_GATES
+from signport.models.attention import feed_forward, self_attention
 from signport.models.registry import Family
 from signport.models.sequence import (
     LANDMARKS,
@@ -93,8 +92,10 @@ def build(config: ConvTransformerConfig, num_classes: int) -> keras.Model:
     for stage in range(config.stages):
         for block in range(config.blocks):
             x = _convolve(x, mask, config, f"stage{stage}_block{block}")
-        x = _attend(x, mask, config, f"stage{stage}_attention")
-        x = _transform(x, mask, config, f"stage{stage}_dense")
+        name = f"stage{stage}_attention"
+        x = _added(x, self_attention(_normalized(x, mask, f"{name}_norm"), mask, config.heads, name), config, name)
+        name = f"stage{stage}_dense"
+        x = _added(x, feed_forward(_normalized(x, mask, f"{name}_norm"), config.expansion, name), config, name)
     x = MaskedMean(name="pooled")([x, mask])
     x = layers.Dense(2 * config.hidden, name="hidden")(x)
     x = layers.ReLU(name="hidden_relu")(x)
@@ -114,8 +115,9 @@ def _normalized(x: Any, mask: Any, name: str) -> Any:
     return FrameNormalization(momentum=_MOMENTUM, name=name)(x, mask=mask)
 
 
-def _drop_path(x: Any, config: ConvTransformerConfig, name: str) -> Any:
-    return layers.Dropout(config.drop_path, noise_shape=(None, 1, 1), name=f"{name}_drop_path")(x)
+def _added(x: Any, inner: Any, config: ConvTransformerConfig, name: str) -> Any:
+    inner = layers.Dropout(config.drop_path, noise_shape=(None, 1, 1), name=f"{name}_drop_path")(inner)
+    return layers.Add(name=f"{name}_add")([x, inner])
 
 
 def _convolve(x: Any, mask: Any, config: ConvTransformerConfig, name: str) -> Any:
@@ -130,23 +132,7 @@ def _convolve(x: Any, mask: Any, config: ConvTransformerConfig, name: str) -> An
         [inner, MaskedMean(name=f"{name}_mean")([inner, mask])]
     )
     inner = layers.Dense(config.hidden, name=f"{name}_project")(inner)
-    return layers.Add(name=f"{name}_add")([x, _drop_path(inner, config, name)])
-
-
-def _attend(x: Any, mask: Any, config: ConvTransformerConfig, name: str) -> Any:
-    inner = _normalized(x, mask, f"{name}_norm")
-    projected = [layers.Dense(config.hidden, name=f"{name}_{part}")(inner) for part in ("query", "key", "value")]
-    inner = ScaledDotProductAttention(config.heads, name=name)([*projected, mask])
-    inner = layers.Dense(config.hidden, name=f"{name}_output")(inner)
-    return layers.Add(name=f"{name}_add")([x, _drop_path(inner, config, name)])
-
-
-def _transform(x: Any, mask: Any, config: ConvTransformerConfig, name: str) -> Any:
-    inner = _normalized(x, mask, f"{name}_norm")
-    inner = layers.Dense(config.hidden * config.expansion, name=f"{name}_inner")(inner)
-    inner = layers.ReLU(name=f"{name}_relu")(inner)
-    inner = layers.Dense(config.hidden, name=f"{name}_outer")(inner)
-    return layers.Add(name=f"{name}_add")([x, _drop_path(inner, config, name)])
+    return _added(x, inner, config, name)
 
 
 def adapt(model: keras.Model, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -186,6 +172,5 @@ FAMILY = Family(
     inputs=sequence_inputs(_TOPOLOGY.name),
     adapt=adapt,
     augmentation=SequenceAugmentation,
-    gates=SEQUENCE_GATES,
     describes=describe_landmarks(_TOPOLOGY.name),
 )

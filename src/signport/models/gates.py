@@ -81,3 +81,9 @@ class Gates:
 # hundreds of operators in a sequence family's graph, and by a handful in a dense one. Measured on made-up signs, 160
 # clips a seed: 1.5 to 3.5 steps and one clip in 160 between runtimes, .990 to 1.0 the same class as the simulation.
 SEQUENCE_GATES = Gates(int8_simulation_agreement=0.99, runtime_int8_steps=4, runtime_int8_agreement=0.98)
+# An unrolled LSTM hands its rounding on from step to step.
+LSTM_GATES = replace(SEQUENCE_GATES, int8_agreement=0.985)
+
+# Runtimes round ADD and FULLY_CONNECTED to neighbouring steps, and residual blocks hand that on: tflite-runtime 2.14
+# was measured at 1.5 steps from LiteRT 2.3 in version 2, and at 1 in version 1.
+MLP_GATES = Gates(runtime_int8_steps=2)

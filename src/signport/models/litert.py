@@ -13,11 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from signport.errors import SignportError
+from signport.errors import SignportError, first_line
 from signport.landmarks.mediapipe_runtime import quiet_native_log
 
 _LONGEST_RUN_S = 60
-_LINE = "\n"
 _MOST_VALUES = 1 << 24
 
 
@@ -46,7 +45,7 @@ class LiteRtModel:
                 self._interpreter = Interpreter(model_content=content, num_threads=1)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError, IndexError) as error:
-            raise SignportError(f"{name}: LiteRT cannot load it ({str(error).partition(_LINE)[0]})") from error
+            raise SignportError(f"{name}: LiteRT cannot load it ({first_line(error)})") from error
         self._inputs = self._interpreter.get_input_details()
         self._output = self._interpreter.get_output_details()[0]
         self.input_shapes = [tuple(int(size) for size in detail["shape"]) for detail in self._inputs]
@@ -73,7 +72,7 @@ class LiteRtModel:
                 self._interpreter.invoke()
                 answers[row] = self._interpreter.get_tensor(self._output["index"])[0]
         except (ValueError, RuntimeError, IndexError) as error:
-            raise SignportError(f"{self._name}: LiteRT cannot run it ({str(error).partition(_LINE)[0]})") from error
+            raise SignportError(f"{self._name}: LiteRT cannot run it ({first_line(error)})") from error
         return answers
 
 

@@ -3,7 +3,7 @@
 30 frames × 225 values; for apps that know when a sign begins and ends, or that look at the last second or so.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import keras
@@ -12,7 +12,6 @@ from keras import layers
 from signport.datasets.sequence_augmentation import SequenceAugmentation
 from signport.errors import require
 from signport.landmarks.topology import POSE_HANDS_75
-from signport.models.gates import SEQUENCE_GATES
 from signport.models.registry import Family
 from signport.models.sequence import (
     LANDMARKS,
@@ -117,6 +116,5 @@ FAMILY = Family(
     inputs=sequence_inputs(_TOPOLOGY.name),
     adapt=adapt_normalization,
     augmentation=SequenceAugmentation,
-    gates=replace(SEQUENCE_GATES, int8_agreement=0.985),
     describes=describe_landmarks(_TOPOLOGY.name),
 )

@@ -1,6 +1,6 @@
 """`mlp`: static handshapes from one hand's 21 landmarks.
 
-Version 1 is a plain stack, features → 256 → 128 → 64 → classes; version 2 is residual, for more data or more classes.
+Version 1 is a plain stack, features → 512 → 256 → classes; version 2 is residual.
 Features are the 84 of `hand_features`, and, with `directions`, where the 21 edges point.
 """
 
@@ -13,7 +13,6 @@ from keras import layers
 
 from signport.datasets.cache import LandmarkCache
 from signport.errors import SignportError
-from signport.models.gates import Gates
 from signport.models.preprocessing import HandFeatures
 from signport.models.registry import Family
 
@@ -31,7 +30,7 @@ class MlpConfig:
     """
 
     version: int = 1
-    hidden: tuple[int, ...] = (256, 128, 64)
+    hidden: tuple[int, ...] = (512, 256)
     dropout: float = 0.3
     directions: bool = False
 
@@ -88,8 +87,5 @@ FAMILY = Family(
     config=MlpConfig,
     build=build,
     inputs=inputs,
-    # Runtimes round ADD and FULLY_CONNECTED to neighbouring steps, and residual blocks hand that on: tflite-runtime
-    # 2.14 was measured at 1.5 steps from LiteRT 2.3 in version 2, and at 1 in version 1.
-    gates=Gates(runtime_int8_steps=2),
     describes={"landmarks": "The 21 landmarks of one hand, x y z, as MediaPipe gives them; NaN where one is missing."},
 )

@@ -12,7 +12,7 @@ from signport.datasets.augmentation import Augmentation
 from signport.errors import SignportError
 from signport.landmarks.mediapipe_runtime import quiet_native_log
 from signport.landmarks.topology import topology_named
-from signport.models.gates import Gates
+from signport.models.gates import LSTM_GATES, MLP_GATES, SEQUENCE_GATES, Gates
 
 if TYPE_CHECKING:
     import keras
@@ -47,7 +47,6 @@ class Family:
             such as their mean; returns it by name, for `preprocess_params.npz`. None: it takes nothing.
         deployed: Cuts the model that ships out of the model that was trained.
         output: What the shipped model answers: class probabilities or an embedding.
-        gates: Tolerances of its exported files.
         fits_task: Whether its files go into a MediaPipe gesture bundle, and as what.
         describes: Input or output name → one sentence, for metadata and cards.
     """
@@ -61,26 +60,42 @@ class Family:
     adapt: Callable[["keras.Model", dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None
     deployed: Callable[["keras.Model"], "keras.Model"] = _same
     output: Literal["probabilities", "embedding"] = "probabilities"
-    gates: Gates = field(default_factory=Gates)
     fits_task: Literal["head", "embedder"] | None = None
     describes: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def gates(self) -> Gates:
+        """Tolerances of its exported files."""
+        return gates_of(self.name)
 
-# A family is one file that ends in `FAMILY = Family(...)`, and one line here.
-_MODULES = {
-    "mlp": "signport.models.mlp",
-    "gesture_embedder": "signport.models.gesture_embedder",
-    "gesture_head": "signport.models.gesture_head",
-    "lstm": "signport.models.lstm",
-    "transformer": "signport.models.transformer",
-    "stgcn": "signport.models.stgcn",
-    "conv_transformer": "signport.models.conv_transformer",
+
+# A family is one file, `signport/models/<name>.py`, that ends in `FAMILY = Family(...)`, and one line here: the
+# tolerances of its exported files, which judging them needs and Keras not.
+_GATES = {
+    "mlp": MLP_GATES,
+    "gesture_embedder": Gates(),
+    "gesture_head": Gates(),
+    "lstm": LSTM_GATES,
+    "transformer": SEQUENCE_GATES,
+    "stgcn": SEQUENCE_GATES,
+    "conv_transformer": SEQUENCE_GATES,
 }
 
 
 def family_names() -> tuple[str, ...]:
     """Names of all families, in the order in which they are documented."""
-    return tuple(_MODULES)
+    return tuple(_GATES)
+
+
+def gates_of(name: str) -> Gates:
+    """A family's gates, without Keras.
+
+    Raises:
+        SignportError: There is no such family.
+    """
+    if name not in _GATES:
+        raise SignportError(f"family {name!r} is unknown; choose one of: {', '.join(_GATES)}")
+    return _GATES[name]
 
 
 def family_named(name: str) -> Family:
@@ -89,10 +104,9 @@ def family_named(name: str) -> Family:
     Raises:
         SignportError: There is no such family.
     """
-    if name not in _MODULES:
-        raise SignportError(f"family {name!r} is unknown; choose one of: {', '.join(_MODULES)}")
+    gates_of(name)  # refuses an unknown name before it is imported
     with quiet_native_log():  # TensorFlow greets with errors about GPUs that nobody asked for
-        family: Family = import_module(_MODULES[name]).FAMILY
+        family: Family = import_module(f"signport.models.{name}").FAMILY
     return family
 
 

@@ -14,7 +14,6 @@ from keras import layers, ops
 from signport.datasets.sequence_augmentation import SequenceAugmentation
 from signport.errors import require
 from signport.landmarks.topology import UPPER_59, Topology, topology_named
-from signport.models.gates import SEQUENCE_GATES
 from signport.models.registry import Family
 from signport.models.sequence import (
     LANDMARKS,
@@ -136,6 +135,5 @@ FAMILY = Family(
     build=build,
     inputs=sequence_inputs(_TOPOLOGY.name),
     augmentation=SequenceAugmentation,
-    gates=SEQUENCE_GATES,
     describes=describe_landmarks(_TOPOLOGY.name),
 )

@@ -13,8 +13,7 @@ from keras import layers
 from signport.datasets.sequence_augmentation import SequenceAugmentation
 from signport.errors import require
 from signport.landmarks.topology import ISL_136
-from signport.models.attention import PositionEmbedding, ScaledDotProductAttention
-from signport.models.gates import SEQUENCE_GATES
+from signport.models.attention import PositionEmbedding, feed_forward, self_attention
 from signport.models.registry import Family
 from signport.models.sequence import (
     LANDMARKS,
@@ -67,28 +66,21 @@ def build(config: TransformerConfig, num_classes: int) -> keras.Model:
     x = PositionEmbedding(name="positions")(x)
     x = layers.Dropout(config.dropout, name="embedding_dropout")(x)
     for number in range(config.layers):
-        x = _attend(x, mask, config, f"layer{number}_attention")
-        x = _transform(x, config, f"layer{number}_dense")
+        name = f"layer{number}_attention"
+        x = _added(x, self_attention(_normalized(x, name), mask, config.heads, name), config, name)
+        name = f"layer{number}_dense"
+        x = _added(x, feed_forward(_normalized(x, name), config.expansion, name), config, name)
     x = layers.LayerNormalization(name="norm")(x)
     x = MaskedMean(name="pooled")([x, mask])
     x = layers.Dense(num_classes, name="logits")(x)
     return keras.Model(landmarks, layers.Softmax(name="probabilities")(x), name="transformer")
 
 
-def _attend(x: Any, mask: Any, config: TransformerConfig, name: str) -> Any:
-    inner = layers.LayerNormalization(name=f"{name}_norm")(x)
-    projected = [layers.Dense(config.hidden, name=f"{name}_{part}")(inner) for part in ("query", "key", "value")]
-    inner = ScaledDotProductAttention(config.heads, name=name)([*projected, mask])
-    inner = layers.Dense(config.hidden, name=f"{name}_output")(inner)
-    inner = layers.Dropout(config.dropout, name=f"{name}_dropout")(inner)
-    return layers.Add(name=f"{name}_add")([x, inner])
+def _normalized(x: Any, name: str) -> Any:
+    return layers.LayerNormalization(name=f"{name}_norm")(x)
 
 
-def _transform(x: Any, config: TransformerConfig, name: str) -> Any:
-    inner = layers.LayerNormalization(name=f"{name}_norm")(x)
-    inner = layers.Dense(config.hidden * config.expansion, name=f"{name}_inner")(inner)
-    inner = layers.ReLU(name=f"{name}_relu")(inner)
-    inner = layers.Dense(config.hidden, name=f"{name}_outer")(inner)
+def _added(x: Any, inner: Any, config: TransformerConfig, name: str) -> Any:
     inner = layers.Dropout(config.dropout, name=f"{name}_dropout")(inner)
     return layers.Add(name=f"{name}_add")([x, inner])
 
@@ -100,6 +92,5 @@ FAMILY = Family(
     build=build,
     inputs=sequence_inputs(_TOPOLOGY.name),
     augmentation=SequenceAugmentation,
-    gates=SEQUENCE_GATES,
     describes=describe_landmarks(_TOPOLOGY.name),
 )

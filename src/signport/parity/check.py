@@ -13,7 +13,7 @@ from typing import Any
 from signport.errors import GateError, SignportError
 from signport.files import write_json
 from signport.models.gates import Gates
-from signport.models.registry import family_named
+from signport.models.registry import gates_of
 from signport.parity.answers import Options
 from signport.parity.figures import Accuracy, weighted_accuracy
 from signport.parity.job import Job, load_job
@@ -105,7 +105,7 @@ def parity(
     if not chosen:
         raise SignportError("--targets: empty; give at least one, such as desktop")
     job = load_job(getattr(run, "path", run))
-    gates = family_named(job.card["family"]).gates.tightened(job.card.get("stricter_gates", {}), "gates.")
+    gates = gates_of(job.card["family"]).tightened(job.card.get("stricter_gates", {}), "gates.")
     gates = gates.tightened(tighten or {}, "--tighten ")
     path = job.run / "parity" / REPORT_FILE
     _require_writable(path.parent)

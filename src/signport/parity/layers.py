@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from signport.errors import first_line
 from signport.export.convert import FORMATS
 from signport.export.graph_tensors import SAMPLES, GraphTensor, graph_tensors, read_outlines
 from signport.files import finite
@@ -131,7 +132,7 @@ def layer_tables(job: Job, form: str, gates: Gates) -> list[LayerTable]:
     try:
         found = graph_tensors(job.files[form].read_bytes(), real)
     except (RuntimeError, ValueError) as error:
-        return [LayerTable(form, "export", [], f"LiteRT's own kernels cannot run it: {str(error).splitlines()[0]}")]
+        return [LayerTable(form, "export", [], f"LiteRT's own kernels cannot run it: {first_line(error)}")]
     tables = []
     recorded = read_outlines(job.export, form)
     if recorded is not None:

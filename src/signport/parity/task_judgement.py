@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from signport.export.card import BACKGROUND
 from signport.export.check import Gate
+from signport.export.stream import BACKGROUND
 from signport.files import finite
 from signport.landmarks.asset_bundle import CUSTOM_CLASSIFIER
 from signport.models.gates import Gates

@@ -57,6 +57,8 @@ _TOP_MODULES = ("ai_edge_litert", "tensorflow", "tflite_runtime", "mediapipe", "
 def main(runtime: str, folder: Path) -> int:
     """Runs all files of a job; returns the exit status."""
     chosen = RUNTIMES[runtime]
+    # Keras, which TensorFlow imports, would import them for what no runtime needs.
+    sys.modules.update(dict.fromkeys(("sklearn", "matplotlib")))  # type: ignore[arg-type]
     try:
         module = importlib.import_module(chosen.module)
     except ModuleNotFoundError as error:

@@ -64,6 +64,11 @@ def observed_by(observer: Observer) -> Iterator[None]:
         _OBSERVER.reset(token)
 
 
+def is_observed() -> bool:
+    """Whether the tensors are shown to anybody; see `observed_by`."""
+    return _OBSERVER.get() is not None
+
+
 def constant(variable: keras.Variable) -> np.ndarray:
     """The variable's value now, also while a graph is being traced."""
     with tf.init_scope():

@@ -175,6 +175,8 @@ def quantize(
     with in_phase(Phase.SIMULATE):
         consider(0)
         optimizer = _optimizer(settings, len(targets), decays=weight_bits < 8)
+        # Variables that a first step would make cost a second tracing of it.
+        optimizer.build(student.trainable_variables)
         student.compile(optimizer=optimizer, loss=relative_noise, jit_compile=False)
         for epoch in range(1, settings.epochs + 1):
             freeze_ranges(deploy, frozen=epoch > settings.epochs * (1 - _FROZEN_SHARE))

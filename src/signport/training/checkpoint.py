@@ -7,7 +7,6 @@ import io
 import json
 import tempfile
 import zipfile
-import zlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,11 @@ from typing import Any
 import keras
 
 from signport.errors import SignportError
-from signport.files import ZIP_EPOCH, write_bytes
+from signport.files import DAMAGED_ZIP, ZIP_EPOCH, write_bytes
 from signport.training.loop import History, Moment, Snapshot
 
 _MEMBER = "signport.json"
+_MOST_BYTES = 1 << 26  # of that member: histories of a hundred thousand epochs
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def load_model(path: Path) -> keras.Model:
         raise SignportError(f"{path}: no such model; train it, or go on with `signport train --resume`")
     try:
         model: keras.Model = keras.saving.load_model(path, safe_mode=True)
-    except (zipfile.BadZipFile, zlib.error, ValueError, TypeError, KeyError, OSError, EOFError) as error:
+    except (*DAMAGED_ZIP, TypeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise SignportError(f"{path}: damaged, or not a model of signport ({reason}); train again") from error
     return model
@@ -176,6 +176,9 @@ def read_state(path: Path) -> TrainingState:
         with zipfile.ZipFile(path) as archive:
             if _MEMBER not in archive.namelist():
                 raise SignportError(f"{path}: a Keras model, but not a checkpoint of signport")
+            entry = archive.getinfo(_MEMBER)
+            if max(entry.file_size, entry.compress_size) > _MOST_BYTES:
+                raise zipfile.BadZipFile(f"{_MEMBER} says that it holds more than {_MOST_BYTES:,} bytes")
             value = json.loads(archive.read(_MEMBER))
         return TrainingState(
             family=value["family"],
@@ -183,6 +186,6 @@ def read_state(path: Path) -> TrainingState:
             classes=tuple(value["classes"]),
             history=tuple(value["history"]),
         )
-    except (zipfile.BadZipFile, zlib.error, ValueError, TypeError, KeyError, OSError, EOFError) as error:
+    except (*DAMAGED_ZIP, TypeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise SignportError(f"{path}: damaged, or not a checkpoint of signport ({reason}); train again") from error

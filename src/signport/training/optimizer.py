@@ -28,6 +28,8 @@ class AdamW(keras.optimizers.AdamW):
         self.sum_gradient_norms = sum_gradient_norms
 
     def build(self, variables: list[Any]) -> None:
+        if self.built:
+            return
         super().build(variables)
         if self.sum_gradient_norms:
             self.gradient_norms = self.add_variable(shape=(), name="gradient_norms")
@@ -71,7 +73,9 @@ def compile_model(
         global_clipnorm=gradient_clip_norm or None,
         sum_gradient_norms=gradient_norm,
     )
-    metrics: list[Any] = ["accuracy"]
+    # Variables that a first step would make cost a second tracing of it.
+    optimizer.build(model.trainable_variables)
+    metrics = [keras.metrics.CategoricalAccuracy(name="accuracy")]
     if model.output_shape[-1] > TOP:
         metrics.append(keras.metrics.TopKCategoricalAccuracy(TOP, name=f"top{TOP}_accuracy"))
     model.compile(optimizer=optimizer, loss=loss, metrics=metrics, jit_compile=False)

@@ -130,7 +130,6 @@ def _begin(
             gradient_clip_norm=recipe.training.gradient_clip_norm,
             gradient_norm=recipe.logging.gradient_norm,
         )
-        model.optimizer.build(model.trainable_variables)
         checkpoints_of(run).start(model)
         # A folder with a run.json can be resumed.
         write_json(folder / "run.json", run.record)

@@ -4,6 +4,7 @@ Its answers are those of a Cortex-A76, its times are nobody's: none are reported
 emulator has to prove itself on a canary (`signport.parity.arm64.canary`). On an Arm64 machine nothing is emulated.
 """
 
+import itertools
 import os
 import platform
 import tempfile
@@ -31,7 +32,7 @@ _RUNTIME = "ai-edge-litert"
 
 
 def run(job: Job, options: Options) -> list[RuntimeAnswers]:
-    """Runs every file, in a process each: as many side by side as there are cores, since no times are taken."""
+    """Runs the files in as many processes as there are cores, side by side, since no times are taken."""
     if arm64_root.native():
         machine = {"cpu": platform.processor() or platform.machine(), "emulator": "none: this machine is Arm64"}
         return [replace(run_runtime(_RUNTIME, job, options, remedy="`make setup`"), device=machine)]
@@ -49,11 +50,13 @@ def run(job: Job, options: Options) -> list[RuntimeAnswers]:
 def _side_by_side(root: Path, job: Job, options: Options) -> list[RuntimeAnswers]:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         task = pool.submit(run_task, root, job.task, options) if job.task else None
-        running = pool.map(
-            lambda form: _emulated(root, replace(job, files={form: job.files[form]}), options), job.files
-        )
-        answers = list(track(running, "parity on Arm64", len(job.files), unit="files"))
-        files = {form: _answer(form, answer) for form, answer in zip(job.files, answers, strict=True)}
+        # An emulated Python takes seconds to start: no more of them than run at once.
+        processes = min(os.cpu_count() or 1, len(job.files))
+        shares = [dict(itertools.islice(job.files.items(), first, None, processes)) for first in range(processes)]
+        running = pool.map(lambda share: _emulated(root, replace(job, files=share), options), shares)
+        answers = list(track(running, "parity on Arm64", processes, unit="processes"))
+        found = {form: _answer(form, one) for share, one in zip(shares, answers, strict=True) for form in share}
+        files = {form: found[form] for form in job.files}
         litert = RuntimeAnswers(_RUNTIME, "ran", version=answers[0].version, files=files)
         return [litert, task.result()] if task else [litert]
 

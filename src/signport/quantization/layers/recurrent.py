@@ -14,6 +14,9 @@ from signport.quantization.fake_quant import (
     HYPERBOLIC,
     PROBABILITY,
     ActivationQuantizer,
+    Phase,
+    current_phase,
+    is_observed,
     plain_weight,
     quantized_weight,
 )
@@ -91,22 +94,28 @@ class UnrolledLstm(_LstmForm):
         recurrent = quantized_weight(self.recurrent_kernel)
         projected = tf.matmul(tf.reshape(x, [-1, features]), quantized_weight(self.kernel)) + plain_weight(self.bias)
         projected = self.projected_quantizer(projected, training=training)
-        seen: dict[str, tuple[ActivationQuantizer, list[Any], tuple[Any, Any]]] = {}
+        learning = (
+            self.recurrent_quantizer,
+            self.gates_quantizer,
+            self.kept_quantizer,
+            self.taken_quantizer,
+            self.cell_quantizer,
+            self.quantizer,
+        )
+        bounds = {quantizer.name: quantizer.bounds() for quantizer in learning}
 
-        def fake(quantizer: ActivationQuantizer, value: Any) -> Any:
-            if quantizer.name not in seen:
-                seen[quantizer.name] = quantizer, [], quantizer.bounds()
-            _, values, bounds = seen[quantizer.name]
-            values.append(value)
-            return quantizer.fake(value, bounds)
+        def advance(step: Any, hidden: Any, cell: Any) -> tuple[Any, Any, dict[str, Any]]:
+            """A step from the state before it, None at the first, to the one after; and the tensors of `learning`."""
+            seen = {}
 
-        hidden = cell = None
-        outputs = []
-        for step in tf.unstack(tf.reshape(projected, [-1, frames, 4 * self.units]), axis=1):
+            def fake(quantizer: ActivationQuantizer, value: Any) -> Any:
+                seen[quantizer.name] = value
+                return quantizer.fake(value, bounds[quantizer.name])
+
             gates, grid = step, self.projected_quantizer
             if hidden is not None:
                 grid = self.gates_quantizer
-                gates = fake(self.gates_quantizer, step + fake(self.recurrent_quantizer, tf.matmul(hidden, recurrent)))
+                gates = fake(grid, step + fake(self.recurrent_quantizer, tf.matmul(hidden, recurrent)))
             opened = self.sigmoid_quantizer(tf.sigmoid(gates[:, : 3 * self.units]))
             candidate = self._activated(gates[:, 3 * self.units :], grid)
             if cell is None:
@@ -118,9 +127,21 @@ class UnrolledLstm(_LstmForm):
                 kept = fake(self.kept_quantizer, keep * cell)
                 cell = fake(self.cell_quantizer, kept + fake(self.taken_quantizer, take * candidate))
             hidden = fake(self.quantizer, show * self._activated(cell, self.cell_quantizer))
+            return hidden, cell, seen
+
+        # One graph for all steps but the first is traced in less time; the converter wants them written out.
+        if current_phase() in (Phase.CALIBRATE, Phase.SIMULATE) and not is_observed():
+            advance = tf.function(advance, autograph=False, jit_compile=False)
+        hidden = cell = None
+        outputs, seen = [], dict[str, list[Any]]()
+        for step in tf.unstack(tf.reshape(projected, [-1, frames, 4 * self.units]), axis=1):
+            hidden, cell, values = advance(step, hidden, cell)
             outputs.append(hidden)
-        for quantizer, values, _ in seen.values():
-            quantizer.observe(*values, training=training)
+            for name, value in values.items():
+                seen.setdefault(name, []).append(value)
+        for quantizer in learning:
+            if quantizer.name in seen:
+                quantizer.observe(*seen[quantizer.name], training=training)
         return tf.stack(outputs, axis=1) if self.return_sequences else hidden
 
     def _activated(self, x: Any, grid: ActivationQuantizer) -> Any:
