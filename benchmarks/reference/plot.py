@@ -1,6 +1,7 @@
 """One picture of all reference results."""
 
 import re
+import textwrap
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,15 @@ _LABELS = {"float": "signport, float", "int8": "signport, int8 file", "": "sciki
 # Tasks that differ in the amount of training data only are one learning curve.
 _AMOUNT = re.compile(r"^(?P<what>.*), (?P<amount>\d+) (?P<unit>\w+?)s? a (?P<of>\w+)$")
 _COLUMNS = 3
-_ROW_INCHES, _HEAD_INCHES, _CURVE_ROWS = 0.27, 1.0, 9
+_ROW_INCHES, _HEAD_INCHES, _CURVE_ROWS = 0.3, 1.0, 9
+# Characters of a line of a row's name and of a title, so that the points keep most of the width.
+_NAME_WIDTH, _TITLE_WIDTH = 24, 42
 
 
 def draw(scores: Scores, path: Path) -> None:
     """Draws a panel a task (dots: mean over the seeds; whiskers: standard deviation) and one a learning curve.
+
+    Methods are drawn as they come; what else was done to them is for the tables.
 
     Args:
         scores: What was measured.
@@ -33,14 +38,14 @@ def draw(scores: Scores, path: Path) -> None:
         if found := _AMOUNT.match(task):
             title = f"{found['what']}: {found['unit']}s a {found['of']}"
             curves.setdefault(title, {})[int(found["amount"])] = task
-    heights = [len(scores.summaries(task)) for task in plain] + [_CURVE_ROWS] * len(curves)
+    heights = [len(_as_they_come(scores.summaries(task))) for task in plain] + [_CURVE_ROWS] * len(curves)
     rows = [heights[start : start + _COLUMNS] for start in range(0, len(heights), _COLUMNS)]
     ratios = [max(row) * _ROW_INCHES + _HEAD_INCHES for row in rows]
     figure = matplotlib.figure.Figure(figsize=(16, sum(ratios) + 0.6), layout="constrained")
     grid = figure.add_gridspec(len(rows), _COLUMNS, height_ratios=ratios)
     panels = [figure.add_subplot(grid[divmod(number, _COLUMNS)]) for number in range(len(heights))]
     for axes, task in zip(panels, plain, strict=False):
-        _draw_task(axes, task, scores.summaries(task))
+        _draw_task(axes, task, _as_they_come(scores.summaries(task)))
     for axes, (title, amounts) in zip(panels[len(plain) :], curves.items(), strict=True):
         _draw_curve(axes, title, {amount: scores.summaries(amounts[amount]) for amount in sorted(amounts)})
     handles = {
@@ -52,10 +57,15 @@ def draw(scores: Scores, path: Path) -> None:
         figure.savefig(temporary, format="png", dpi=80, metadata={"Software": None}, facecolor="white")
 
 
+def _as_they_come(summaries: dict[tuple[str, str], dict[str, Summary]]) -> dict[tuple[str, str], dict[str, Summary]]:
+    """Summaries without a variant."""
+    return {(method, variant): formats for (method, variant), formats in summaries.items() if not variant}
+
+
 def _draw_task(axes: Any, task: str, summaries: dict[tuple[str, str], dict[str, Summary]]) -> None:
     names = []
-    for row, ((method, variant), formats) in enumerate(summaries.items()):
-        names.append(f"{method}, {variant}" if variant else method)
+    for row, ((method, _), formats) in enumerate(summaries.items()):
+        names.append(textwrap.fill(method, _NAME_WIDTH))
         for form, one in formats.items():
             shift = {"float": -0.14, "int8": 0.14, "": 0.0}[form] if len(formats) > 1 else 0.0
             axes.errorbar(
@@ -73,11 +83,16 @@ def _draw_task(axes: Any, task: str, summaries: dict[tuple[str, str], dict[str, 
         axes.axvline(bar, color=_GREY, lw=1, ls=":")
     axes.set_yticks(range(len(names)), names, fontsize=9)
     axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_title(f"{task}\n({most_tested(summaries):,} tested)", fontsize=10.5, color=_INK, loc="left")
+    axes.set_title(
+        f"{textwrap.fill(task, _TITLE_WIDTH)}\n({most_tested(summaries):,} tested)",
+        fontsize=10.5,
+        color=_INK,
+        loc="left",
+    )
     axes.grid(axis="x", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    low, _ = axes.get_xlim()
-    axes.set_xlim(min(low - 0.01, 0.9), 1.005)
+    low = min(axes.get_xlim()[0] - 0.01, 0.9)
+    axes.set_xlim(low, 1 + 0.03 * (1 - low))  # room for a whole point at 1
 
 
 def _draw_curve(axes: Any, title: str, amounts: dict[int, dict[tuple[str, str], dict[str, Summary]]]) -> None:
@@ -98,7 +113,7 @@ def _draw_curve(axes: Any, title: str, amounts: dict[int, dict[tuple[str, str], 
     axes.set_xscale("log")
     axes.set_xticks(list(amounts), [str(amount) for amount in amounts], minor=False)
     axes.minorticks_off()
-    axes.set_title(title, fontsize=10.5, color=_INK, loc="left")
+    axes.set_title(textwrap.fill(title, _TITLE_WIDTH), fontsize=10.5, color=_INK, loc="left")
     axes.set_ylabel("accuracy")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))

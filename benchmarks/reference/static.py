@@ -14,7 +14,7 @@ import numpy as np
 from baselines import baseline_scores
 from rich.console import Console
 from scores import Score, Scores
-from static_models import learn_and_ask, trained
+from static_models import learn_and_ask, mirrored, trained
 from static_sources import CANNED, LETTERS, StaticSources, fold_of
 
 import signport as sp
@@ -36,15 +36,18 @@ DIGITS_BY_STUDENT = "digits: by student"
 FAMILIES = ("mlp", "mlp_v2")
 # These need world landmarks, which tables lack.
 WORLD_FAMILIES = ("gesture_embedder", "gesture_head")
-# What the recipes were before this was measured, and each change alone, for the MLP in float.
+# The MLP in float: its recipe as it is, as it was before this was measured, and without each change alone.
 BEFORE = ("model.directions=false", "data.augmentation.tilt_degrees=0", "data.augmentation.image_shape=1")
 WITHOUT = {
+    "": (),
     "recipe as it was": BEFORE,
     "without directions": BEFORE[:1],
     "without tilt": BEFORE[1:2],
     "without image shapes": BEFORE[2:],
     "without mirrored copies": ("data.augmentation.mirror=0",),
 }
+# Asked about mirror images too: the hands of somebody who signs with the other one.
+MIRRORED = ("", "without mirrored copies")
 
 
 @dataclass(frozen=True)
@@ -235,12 +238,18 @@ class _Bench:
 
     def ablation(self, task: StaticTask, seed: int, variant: str, settings: tuple[str, ...]) -> None:
         """The MLP in float, trained in another way."""
-        if self.has(task, "mlp", "float", seed, variant):
+        ways = {variant: np.asarray}
+        if variant in MIRRORED:
+            ways[f"{variant}, on mirror images".removeprefix(", ")] = mirrored
+        ways = {name: way for name, way in ways.items() if not self.has(task, "mlp", "float", seed, name)}
+        if not ways:
             return
         learned, tested = task.learned(seed), task.tested(seed)
         run = trained("mlp", learned, self.folder(task, "mlp", seed, variant), seed, settings=settings)
-        answers = predict(run.model(), {"landmarks": tested.landmarks})
-        self.add(task, "mlp", "float", seed, answers.argmax(axis=1) == _labels(tested, learned.classes), variant)
+        model, labels = run.model(), _labels(tested, learned.classes)
+        for name, way in ways.items():
+            answers = predict(model, {"landmarks": way(tested.landmarks)})
+            self.add(task, "mlp", "float", seed, answers.argmax(axis=1) == labels, name)
 
 
 def _file_name(text: str) -> str:

@@ -56,14 +56,18 @@ def learn_and_ask(
 def _ways_to_ask(tested: sp.LandmarkCache) -> dict[str, list[np.ndarray]]:
     """What is done at test → landmarks whose answers are averaged, (samples, 21, 3) each."""
     raw = tested.landmarks
-    mirrored = raw * [-1, 1, 1] + [1, 0, 0]
-    ways = {"": [raw], " mirrored at test": [raw, mirrored.astype(np.float32)]}
+    ways = {"": [raw], " mirrored at test": [raw, mirrored(raw)]}
     sizes = tested.image_sizes
     if (sizes[:, 0] != sizes[:, 1]).any():
         in_widths = raw.copy()
         in_widths[..., 1] *= (sizes[:, 1] / np.maximum(sizes[:, 0], 1))[:, None]
         ways[" y in image widths at test"] = [in_widths]
     return ways
+
+
+def mirrored(landmarks: np.ndarray) -> np.ndarray:
+    """Image landmarks (samples, 21, 3) of the pictures' mirror images, float32: left hands become right ones."""
+    return np.asarray(landmarks * [-1, 1, 1] + [1, 0, 0], np.float32)
 
 
 def trained(
