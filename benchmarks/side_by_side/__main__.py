@@ -26,7 +26,7 @@ from table import Found, markdown
 
 from signport.files import read_json, write_json
 
-PARTS = ("gesture_head", "capture", "quantization", "training_step", "conversion", "memory", "growth")
+PARTS = ("gesture_head", "capture", "quantization", "training_step", "conversion", "memory", "growth", "commands")
 RESULTS = Path(__file__).parents[1] / "results" / "side_by_side.json"
 _PACKAGES = ("signport", "tensorflow", "keras", "mediapipe", "ai-edge-litert")
 

@@ -69,7 +69,7 @@ def measure(places: Any) -> Found:
             f"{accuracy['Model Maker']:.3f}",
             f"{accuracy['signport']:.3f}",
             wrong,
-            f"{held}; mean of {len(turns)} seed(s), ratio of errors",
+            f"{held}; mean of {len(turns)} seeds, ratio of errors",
         ),
     ]
     return Found(rows, raw={"images": counts, **raw(ran), "answers": answers})

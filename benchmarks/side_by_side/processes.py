@@ -118,7 +118,8 @@ def run(command: Sequence[Any], env: Mapping[str, str] | None = None) -> Ran:
         if status:
             words = "\n".join(output.strip().splitlines()[-15:])
             raise RuntimeError(f"{' '.join(map(str, command))} ended with status {status}:\n{words}")
-    return Ran(seconds, used.ru_utime + used.ru_stime, sampler.peak_mib, output)
+    largest_mib = used.ru_maxrss / 1024  # of one process; the sampler may miss one that ends soon
+    return Ran(seconds, used.ru_utime + used.ru_stime, max(sampler.peak_mib, largest_mib), output)
 
 
 def in_turns(ways: Mapping[str, Callable[[], _Answer]], rounds: int) -> list[dict[str, _Answer]]:

@@ -41,6 +41,23 @@ class Growth:
     mib: Sequence[float]
 
 
+@dataclass(frozen=True)
+class Command:
+    """What a command takes when it has next to nothing to do.
+
+    Attributes:
+        what: The command.
+        seconds: By the clock.
+        processor_seconds: Of it and its children.
+        imported: What of the heavy packages it had imported at its end.
+    """
+
+    what: str
+    seconds: float
+    processor_seconds: float
+    imported: Sequence[str]
+
+
 @dataclass
 class Found:
     """What a part has measured.
@@ -48,12 +65,14 @@ class Found:
     Attributes:
         rows: For the table.
         growth: For the growth table.
+        commands: For the table of commands.
         notes: Sentences below the table: what was skipped and why.
         raw: All numbers behind the rows.
     """
 
     rows: list[Row] = field(default_factory=list)
     growth: list[Growth] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     raw: dict[str, Any] = field(default_factory=dict)
 
@@ -64,15 +83,16 @@ class Found:
     def of(cls, content: dict[str, Any]) -> "Found":
         """What `to_json` wrote; anything else in it is passed over."""
         return cls(
-            [Row(**row) for row in content["rows"]],
-            [Growth(**one) for one in content["growth"]],
-            content["notes"],
-            content["raw"],
+            rows=[Row(**row) for row in content["rows"]],
+            growth=[Growth(**one) for one in content["growth"]],
+            commands=[Command(**one) for one in content.get("commands", [])],
+            notes=content["notes"],
+            raw=content["raw"],
         )
 
 
 def markdown(parts: Iterable[Found]) -> str:
-    """The table, the growth table and the notes."""
+    """The table, the growth table, the table of commands and the notes."""
     parts = list(parts)
     lines = ["| what | theirs | ours | ratio | how measured |", "|---|---|---|---|---|"]
     for row in (row for part in parts for row in part.rows):
@@ -81,6 +101,12 @@ def markdown(parts: Iterable[Found]) -> str:
     if growths := [one for part in parts for one in part.growth]:
         lines += ["", "| growth | samples | processor seconds | to 1× | peak MiB |", "|---|---|---|---|---|"]
         lines += [_growth(one) for one in growths]
+    if commands := [one for part in parts for one in part.commands]:
+        lines += ["", "| command | seconds by the clock | processor seconds | imports |", "|---|---|---|---|"]
+        lines += [
+            f"| `{one.what}` | {one.seconds:.1f} | {one.processor_seconds:.1f} | {', '.join(one.imported) or '–'} |"
+            for one in commands
+        ]
     if notes := [note for part in parts for note in part.notes]:
         lines += ["", *notes]
     return "\n".join(lines)

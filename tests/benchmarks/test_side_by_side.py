@@ -45,14 +45,20 @@ def test_an_interrupted_run_goes_on_behind_its_finished_parts(bench):
     assert bench.measured == ["one", "two", "one", "two"]
 
 
-def test_the_table_shows_ratios_growth_and_what_was_skipped(bench):
+def test_the_table_shows_ratios_growth_commands_and_what_was_skipped(bench):
     content = {
         "rows": [{"what": "start", "theirs": "2 s", "ours": "1 s", "ratio": 2.0, "how": "median"}],
         "growth": [{"what": "train", "sizes": [10, 40], "seconds": [2.0, 6.0], "mib": [100.0, 1500.0]}],
+        "commands": [
+            {"what": "signport doctor", "seconds": 0.74, "processor_seconds": 0.51, "imported": []},
+            {"what": "signport train", "seconds": 8.31, "processor_seconds": 8.2, "imported": ["tensorflow", "keras"]},
+        ],
         "notes": ["Clips: skipped."],
         "raw": {},
     }
     lines = bench.markdown([bench.Found.of({**content, "load_before": 1.0})]).splitlines()
     assert "| start | 2 s | 1 s | 2.00 | median |" in lines
     assert "| train | 10 / 40 | 2.0 / 6.0 | 1.0 / 3.0 | 100 / 1,500 |" in lines
+    assert "| `signport doctor` | 0.7 | 0.5 | – |" in lines
+    assert "| `signport train` | 8.3 | 8.2 | tensorflow, keras |" in lines
     assert lines[-1] == "Clips: skipped."
