@@ -48,6 +48,7 @@ def measure(places: Any) -> Found:
     found = Found()
     report = folder / "imported.json"
     for name, arguments in commands.items():
+        report.unlink(missing_ok=True)
         try:
             ran = run([PYTHON, "-c", _WATCHED, json.dumps(HEAVY), report, *arguments])
         except RuntimeError as error:
