@@ -16,6 +16,7 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from interrupted import brought_to_end
 from quantization_cases import Case, Data
 from rich.console import Console
 from rich.table import Table
@@ -35,8 +36,7 @@ def trained(case: Case, seed: int, runs: Path) -> Any:
     """The run of a case and seed: an earlier one, brought to its end if it was interrupted, or a new one."""
     name = f"{case.data}-{case.recipe}-{seed}"
     if (runs / name).is_dir():
-        run = sp.Run.open(runs / name, unfinished=True)
-        return run if run.record["finished"] else sp.resume(runs / name)
+        return brought_to_end(runs / name)
     overrides = [f"seed={seed}", "logging.tensorboard=false", *case.settings]
     return sp.train(case.recipe, case.cache(), name=name, runs=runs, overrides=overrides, **case.more(seed))
 

@@ -18,6 +18,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parent))
 
+from interrupted import brought_to_end
 from rich.console import Console
 from rich.table import Table
 from signs_baseline import convolutional_accuracy, knn_accuracy
@@ -90,8 +91,7 @@ def train(measured: Measured, cache: sp.LandmarkCache, work: Path, family: str, 
     if family in SETTINGS:
         path = run_of(work, family, seed)
         if path.is_dir():
-            run = sp.Run.open(path, unfinished=True)
-            run = run if run.record["finished"] else sp.resume(path)
+            run = brought_to_end(path)
         else:
             overrides = [f"seed={seed}", f"training.epochs={epochs}", *COMMON, *SETTINGS[family]]
             run = sp.train(family, cache, name=path.name, runs=path.parent, overrides=overrides)

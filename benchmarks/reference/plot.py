@@ -6,7 +6,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from scores import Scores, Summary, best_baseline, most_tested
+from scores import Scores, Summary, as_they_come, best_baseline, most_tested
 
 from signport.files import atomic_file
 
@@ -32,20 +32,20 @@ def draw(scores: Scores, path: Path) -> None:
     """
     import matplotlib.figure
 
-    plain = [task for task in scores.tasks() if not _AMOUNT.match(task)]
+    plain = {task: as_they_come(scores.summaries(task)) for task in scores.tasks() if not _AMOUNT.match(task)}
     curves: dict[str, dict[int, str]] = {}
     for task in scores.tasks():
         if found := _AMOUNT.match(task):
             title = f"{found['what']}: {found['unit']}s a {found['of']}"
             curves.setdefault(title, {})[int(found["amount"])] = task
-    heights = [len(_as_they_come(scores.summaries(task))) for task in plain] + [_CURVE_ROWS] * len(curves)
+    heights = [len(summaries) for summaries in plain.values()] + [_CURVE_ROWS] * len(curves)
     rows = [heights[start : start + _COLUMNS] for start in range(0, len(heights), _COLUMNS)]
     ratios = [max(row) * _ROW_INCHES + _HEAD_INCHES for row in rows]
     figure = matplotlib.figure.Figure(figsize=(16, sum(ratios) + 0.6), layout="constrained")
     grid = figure.add_gridspec(len(rows), _COLUMNS, height_ratios=ratios)
     panels = [figure.add_subplot(grid[divmod(number, _COLUMNS)]) for number in range(len(heights))]
-    for axes, task in zip(panels, plain, strict=False):
-        _draw_task(axes, task, _as_they_come(scores.summaries(task)))
+    for axes, (task, summaries) in zip(panels, plain.items(), strict=False):
+        _draw_task(axes, task, summaries)
     for axes, (title, amounts) in zip(panels[len(plain) :], curves.items(), strict=True):
         _draw_curve(axes, title, {amount: scores.summaries(amounts[amount]) for amount in sorted(amounts)})
     handles = {
@@ -57,15 +57,8 @@ def draw(scores: Scores, path: Path) -> None:
         figure.savefig(temporary, format="png", dpi=80, metadata={"Software": None}, facecolor="white")
 
 
-def _as_they_come(summaries: dict[tuple[str, str], dict[str, Summary]]) -> dict[tuple[str, str], dict[str, Summary]]:
-    """Summaries without a variant."""
-    return {(method, variant): formats for (method, variant), formats in summaries.items() if not variant}
-
-
-def _draw_task(axes: Any, task: str, summaries: dict[tuple[str, str], dict[str, Summary]]) -> None:
-    names = []
-    for row, ((method, _), formats) in enumerate(summaries.items()):
-        names.append(textwrap.fill(method, _NAME_WIDTH))
+def _draw_task(axes: Any, task: str, summaries: dict[str, dict[str, Summary]]) -> None:
+    for row, formats in enumerate(summaries.values()):
         for form, one in formats.items():
             shift = {"float": -0.14, "int8": 0.14, "": 0.0}[form] if len(formats) > 1 else 0.0
             axes.errorbar(
@@ -81,6 +74,7 @@ def _draw_task(axes: Any, task: str, summaries: dict[tuple[str, str], dict[str, 
     bar = best_baseline(summaries)
     if bar is not None:
         axes.axvline(bar, color=_GREY, lw=1, ls=":")
+    names = [textwrap.fill(method, _NAME_WIDTH) for method in summaries]
     axes.set_yticks(range(len(names)), names, fontsize=9)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_title(

@@ -2,11 +2,12 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, pstdev
+from typing import Any
 
 from signport.errors import SignportError
 from signport.files import read_json, write_json
@@ -137,12 +138,17 @@ class Scores:
             os.close(folder)
 
 
-def best_baseline(summaries: dict[tuple[str, str], dict[str, Summary]]) -> float | None:
+def best_baseline(summaries: Mapping[Any, dict[str, Summary]]) -> float | None:
     """The highest mean of scikit-learn's classifiers; None where none was measured."""
     return max((formats[""].mean for formats in summaries.values() if "" in formats), default=None)
 
 
-def most_tested(summaries: dict[tuple[str, str], dict[str, Summary]]) -> int:
+def as_they_come(summaries: dict[tuple[str, str], dict[str, Summary]]) -> dict[str, dict[str, Summary]]:
+    """Method → its summaries by format, without those of anything else that was done (variants)."""
+    return {method: formats for (method, variant), formats in summaries.items() if not variant}
+
+
+def most_tested(summaries: Mapping[Any, dict[str, Summary]]) -> int:
     """The most samples that any method of a task was tested on."""
     return max(one.samples for formats in summaries.values() for one in formats.values())
 
@@ -177,11 +183,12 @@ def overview(scores: Scores) -> str:
     lines = ["| task | tested | best of scikit-learn | models, in int8 |", "|---|---|---|---|"]
     for task in scores.tasks():
         summaries = scores.summaries(task)
-        peers = {method: formats[""] for (method, _), formats in summaries.items() if "" in formats}
+        methods = as_they_come(summaries)
+        peers = {method: formats[""] for method, formats in methods.items() if "" in formats}
         ours = {
             method: formats["int8" if "int8" in formats else "float"]
-            for (method, variant), formats in summaries.items()
-            if "" not in formats and not variant
+            for method, formats in methods.items()
+            if "" not in formats
         }
         lines.append(f"| {task} | {most_tested(summaries)} | {_ranked(peers, 1)} | {_ranked(ours)} |")
     return "\n".join(lines)

@@ -12,6 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 from baselines import BASELINES, tuned
+from interrupted import brought_to_end
 from rich.console import Console
 from scores import Score, Scores
 from sequence_data import Fold, SequenceTask, sequence_tasks
@@ -125,9 +126,8 @@ def trained_run(task: SequenceTask, fold: Fold, family: str, seed: int, work: Pa
     name, runs = f"{task.key}-{fold.name}-{family}-{seed}", work / "runs"
     recipe = load_recipe(family, [f"seed={seed}", *FIXED, *SETTINGS[family]])
     if (runs / name / "run.json").is_file():
-        begun = sp.Run.open(runs / name, unfinished=True)
-        if begun.recipe.digest == recipe.digest:
-            return begun if begun.record["finished"] else sp.resume(runs / name)
+        if sp.Run.open(runs / name, unfinished=True).recipe.digest == recipe.digest:
+            return brought_to_end(runs / name)
         shutil.rmtree(runs / name)
     often = -(-CLIPS_AN_EPOCH // len(fold.train))
     parts = Split(np.repeat(fold.train, often), fold.train, fold.test, by="group")

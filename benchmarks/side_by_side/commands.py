@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import numpy as np
-from processes import PYTHON, run
+from processes import PYTHON, run_each
 from table import Command, Found
 
 HEAVY = ("tensorflow", "keras", "mediapipe", "sklearn", "matplotlib")
@@ -46,14 +46,10 @@ def measure(places: Any) -> Found:
         "embed": ["embed", model, "--app", app],
     }
     found = Found()
-    report = folder / "imported.json"
-    for name, arguments in commands.items():
-        report.unlink(missing_ok=True)
-        try:
-            ran = run([PYTHON, "-c", _WATCHED, json.dumps(HEAVY), report, *arguments])
-        except RuntimeError as error:
-            found.notes.append(f"`signport {name}`: not measured: {str(error).splitlines()[-1]}")
-            continue
-        imported = json.loads(report.read_text(encoding="utf-8"))
+    reports = {name: folder / f"{name}.json" for name in commands}
+    watched = [PYTHON, "-c", _WATCHED, json.dumps(HEAVY)]
+    asked = {name: [*watched, reports[name], *arguments] for name, arguments in commands.items()}
+    for name, ran in run_each("Commands", asked, found.notes).items():
+        imported = json.loads(reports[name].read_text(encoding="utf-8"))
         found.commands.append(Command(f"signport {name}", ran.seconds, ran.processor_seconds, imported))
     return found

@@ -9,7 +9,7 @@ from typing import Any
 
 from capture import hand_model
 from conversion import calibration_samples
-from processes import HERE, PYTHON, SIGNPORT, Ran, run, started
+from processes import HERE, PYTHON, SIGNPORT, Ran, run, run_each, started
 from table import Found, Row
 
 PER_CLASS, EPOCHS = 25, 30
@@ -35,7 +35,7 @@ def measure(places: Any) -> Found:
         "parity, desktop": ["parity", model, "--targets", "desktop"],
     }
     found = Found()
-    ours = _ran(found, {name: [*SIGNPORT, *arguments] for name, arguments in stages.items()})
+    ours = run_each("Peak memory", {name: [*SIGNPORT, *arguments] for name, arguments in stages.items()}, found.notes)
     samples = folder / "calibration.npz"
     calibration_samples(model, samples)
     plain = {
@@ -44,23 +44,13 @@ def measure(places: Any) -> Found:
         "export": ("`TFLiteConverter`", "plain_convert.py", ["mlp", model / "model.keras", samples, folder]),
     }
     titles = {name: title for name, (title, *_) in plain.items()}
-    theirs = _ran(found, {name: [PYTHON, HERE / script, *more] for name, (_, script, more) in plain.items()})
+    scripts = {name: [PYTHON, HERE / script, *more] for name, (_, script, more) in plain.items()}
+    theirs = run_each("Peak memory", scripts, found.notes)
     for name, one in ours.items():
         other = (titles[name], theirs[name]) if name in theirs else None
         found.rows.append(_row(name, other, one, len(images)))
     found.rows.append(_serving(model))
     return found
-
-
-def _ran(found: Found, commands: dict[str, list[Any]]) -> dict[str, Ran]:
-    """What each program took; one that fails is noted, and the others go on."""
-    ran = {}
-    for name, command in commands.items():
-        try:
-            ran[name] = run(command)
-        except RuntimeError as error:
-            found.notes.append(f"Peak memory, {name}: not measured: {str(error).splitlines()[-1]}")
-    return ran
 
 
 def _row(stage: str, theirs: tuple[str, Ran] | None, ours: Ran, images: int) -> Row:

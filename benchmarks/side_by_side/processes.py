@@ -122,6 +122,17 @@ def run(command: Sequence[Any], env: Mapping[str, str] | None = None) -> Ran:
     return Ran(seconds, used.ru_utime + used.ru_stime, max(sampler.peak_mib, largest_mib), output)
 
 
+def run_each(what: str, commands: Mapping[str, Sequence[Any]], notes: list[str]) -> dict[str, Ran]:
+    """What each program took; one that fails is noted, and the others go on."""
+    ran = {}
+    for name, command in commands.items():
+        try:
+            ran[name] = run(command)
+        except RuntimeError as error:
+            notes.append(f"{what}, {name}: not measured: {str(error).splitlines()[-1]}")
+    return ran
+
+
 def in_turns(ways: Mapping[str, Callable[[], _Answer]], rounds: int) -> list[dict[str, _Answer]]:
     """Lets each way have its turn in each round, so that all see the same noise."""
     return [{name: way() for name, way in ways.items()} for _ in range(rounds)]

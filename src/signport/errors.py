@@ -1,5 +1,7 @@
 """What signport raises when a person, not the code, has to act."""
 
+from collections.abc import Collection
+
 
 class SignportError(Exception):
     """Bad input or an impossible request.
@@ -38,6 +40,21 @@ def require(holds: bool, key: str, value: object, what: str) -> None:
     """
     if not holds:
         raise SignportError(f"{key}: {value}; it must be {what}")
+
+
+def require_known(what: str, name: str, known: Collection[str]) -> None:
+    """Refuses a name that nothing has.
+
+    Args:
+        what: What it is to name, such as `family`.
+        name: The name.
+        known: All there are.
+
+    Raises:
+        SignportError: `name` is none of them.
+    """
+    if name not in known:
+        raise SignportError(f"{what} {name!r} is unknown; choose one of: {', '.join(known)}")
 
 
 def first_line(error: BaseException) -> str:

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from signport.errors import SignportError
+from signport.errors import SignportError, require_known
 from signport.landmarks.topology import HOLISTIC_543, ISL_136, POSE_HANDS_75, UPPER_59, Topology, topology_named
 
 XYZ, XYZ_VISIBILITY = 3, 4
@@ -121,10 +121,8 @@ def layout_named(name: str) -> SequenceLayout:
     Raises:
         SignportError: No layout has that name.
     """
-    try:
-        return LAYOUTS[name]
-    except KeyError:
-        raise SignportError(f"layout {name!r} is unknown; choose one of: {', '.join(LAYOUTS)}") from None
+    require_known("layout", name, LAYOUTS)
+    return LAYOUTS[name]
 
 
 def layout_for(values: Sequence[np.ndarray], source: object) -> SequenceLayout:

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from signport.datasets.cache import LandmarkCache
-from signport.errors import SignportError
+from signport.errors import SignportError, require_known
 
 # Group splits are searched among this many random orders, fewer when there are many groups: those balance anyway.
 _ATTEMPTS = 64
@@ -40,8 +40,7 @@ class Split:
 
     def rows(self, part: str) -> np.ndarray:
         """The rows of the part called `train`, `validation` or `test`."""
-        if part not in PARTS:
-            raise SignportError(f"part {part!r} is unknown; choose one of: {', '.join(PARTS)}")
+        require_known("part", part, PARTS)
         rows: np.ndarray = getattr(self, part)
         return rows
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from signport.errors import SignportError, first_line
+from signport.errors import SignportError, first_line, require_known
 from signport.export.export_folder import TASK_CARD_FILE, TASK_FILE
 from signport.export.exporter import require_export
 from signport.export.metadata import ModelInfo, describe, finish, read_labels
@@ -112,8 +112,7 @@ def bundle(
 
 
 def _embedder(run: Run, form: str) -> bytes:
-    if form not in _EMBEDDERS:
-        raise SignportError(f"embedder format {form!r} is unknown; choose one of: {', '.join(_EMBEDDERS)}")
+    require_known("embedder format", form, _EMBEDDERS)
     path = run.path / _EMBEDDERS[form]
     if not path.is_file():
         raise SignportError(

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from signport.errors import GateError, SignportError
+from signport.errors import GateError, SignportError, require_known
 from signport.export.card import input_entries, model_card, model_labels, output_entry
 from signport.export.check import Gate, judge_edge_cases, judge_simulation
 from signport.export.convert import ALWAYS, FLOATING, FORMATS, convert
@@ -209,8 +209,7 @@ def require_export(run: Run, form: str) -> bytes:
     Raises:
         SignportError: There is no such format, or the run was not exported.
     """
-    if form not in FORMATS:
-        raise SignportError(f"format {form!r} is unknown; choose one of: {', '.join(FORMATS)}")
+    require_known("format", form, FORMATS)
     path = run.export_folder / FORMATS[form].file_name
     if not path.is_file():
         raise SignportError(f"{path}: no such file; run `{FORMATS[form].command} {run.path}` first")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from signport.errors import SignportError
+from signport.errors import SignportError, require_known
 from signport.export.convert import FORMATS
 from signport.export.export_folder import CARD_FILE, export_folder
 from signport.export.live_frame import topology_of_size
@@ -108,7 +108,6 @@ def model_file(source: Any, form: str) -> tuple[Path, Path]:
     path = Path(getattr(source, "path", source))
     if path.suffix == ".tflite":
         return path, path.parent / CARD_FILE
-    if form not in FORMATS:
-        raise SignportError(f"form {form!r} is unknown; choose one of: {', '.join(FORMATS)}")
+    require_known("form", form, FORMATS)
     folder = export_folder(path)
     return folder / FORMATS[form].file_name, folder / CARD_FILE

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from signport.errors import SignportError
+from signport.errors import require_known
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,5 @@ def topology_named(name: str) -> Topology:
     Raises:
         SignportError: No topology has that name.
     """
-    try:
-        return TOPOLOGIES[name]
-    except KeyError:
-        raise SignportError(f"topology {name!r} is unknown; choose one of: {', '.join(TOPOLOGIES)}") from None
+    require_known("topology", name, TOPOLOGIES)
+    return TOPOLOGIES[name]

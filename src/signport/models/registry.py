@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from signport.datasets.augmentation import Augmentation
-from signport.errors import SignportError
+from signport.errors import SignportError, require_known
 from signport.landmarks.mediapipe_runtime import quiet_native_log
 from signport.landmarks.topology import topology_named
 from signport.models.gates import LSTM_GATES, MLP_GATES, SEQUENCE_GATES, Gates
@@ -93,8 +93,7 @@ def gates_of(name: str) -> Gates:
     Raises:
         SignportError: There is no such family.
     """
-    if name not in _GATES:
-        raise SignportError(f"family {name!r} is unknown; choose one of: {', '.join(_GATES)}")
+    require_known("family", name, _GATES)
     return _GATES[name]
 
 
@@ -104,7 +103,7 @@ def family_named(name: str) -> Family:
     Raises:
         SignportError: There is no such family.
     """
-    gates_of(name)  # refuses an unknown name before it is imported
+    require_known("family", name, _GATES)
     with quiet_native_log():  # TensorFlow greets with errors about GPUs that nobody asked for
         family: Family = import_module(f"signport.models.{name}").FAMILY
     return family

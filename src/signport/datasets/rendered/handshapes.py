@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from signport.datasets.rendered.skeleton import HandPose
-from signport.errors import SignportError
+from signport.errors import require_known
 
 NONE = "None"
 Vocabulary = Literal["asl22", "letters", "digits", "canned"]
@@ -163,10 +163,8 @@ def vocabulary(name: str) -> tuple[str, ...]:
     Raises:
         SignportError: There is no such vocabulary.
     """
-    try:
-        return VOCABULARIES[name]
-    except KeyError:
-        raise SignportError(f"classes {name!r} is unknown; choose one of: {', '.join(VOCABULARIES)}") from None
+    require_known("classes", name, VOCABULARIES)
+    return VOCABULARIES[name]
 
 
 def views(vocabulary_name: str, shape: str) -> tuple[View, ...]:
